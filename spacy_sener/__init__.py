@@ -1,0 +1,1 @@
+"""Long, nested entities and whole entity blocks in texts of any length, for spaCy."""
