@@ -1,0 +1,58 @@
+"""From logits to probabilities (paper, equation 12) and to the loss (equation 11)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import band
+
+Average = Literal["logits", "probabilities"]
+"""What is averaged over a span's two cells: logits (the paper) or probabilities (the authors)."""
+
+
+def span_scores(logits: Tensor, token_lengths: Tensor, *, average: Average) -> Tensor:
+    """Give every span's probability, from its cells (i, j) and (j, i).
+
+        sigmoid((x_ij + x_ji) / 2)  or  (sigmoid(x_ij) + sigmoid(x_ji)) / 2
+
+    logits: band, (batch_size, n_tokens, 2 * window + 1, n_labels). token_lengths: (batch_size,).
+    Returns probabilities, (batch_size, n_tokens, window + 1, n_labels): entry [b, i, d, r] is of
+    tokens i to i + d, both included, and label r; 0 where the span is not in the text.
+    """
+    if average not in ("logits", "probabilities"):
+        raise ValueError(f"average is {average!r}, must be 'logits' or 'probabilities'")
+    cells = logits.float() if average == "logits" else logits.float().sigmoid()
+    mean = (band.upper(cells) + band.upper(band.transpose(cells))) / 2
+    scores = mean.sigmoid() if average == "logits" else mean
+    valid = band.valid_cells(token_lengths, logits.shape[1], logits.shape[2] // 2)[..., None]
+    return scores * band.upper(valid)
+
+
+def span_loss(logits: Tensor, token_lengths: Tensor, gold: Tensor) -> Tensor:
+    """Sum the binary cross-entropy over all valid cells and labels (equation 11).
+
+        sum over cells of softplus(x)  -  sum over gold cells of x
+
+    Every gold span is marked in both triangles, one of a single token in its only cell; a span
+    named twice counts once.
+
+    logits: band, (batch_size, n_tokens, 2 * window + 1, n_labels). token_lengths: (batch_size,).
+    gold: rows (text in the batch, first token, last token, label), (n_spans, 4), all of at most
+    `window + 1` tokens. Returns a scalar in at least single precision.
+    """
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    window = logits.shape[2] // 2
+    valid = band.valid_cells(token_lengths, logits.shape[1], window)
+    everywhere = (F.softplus(logits).sum(-1) * valid).sum()
+    text, start, end, label = gold.unbind(1)
+    cells = torch.cat(
+        [
+            torch.stack([text, start, band.column_of(start, end, window), label], 1),
+            torch.stack([text, end, band.column_of(end, start, window), label], 1),
+        ]
+    )
+    return everywhere - logits[tuple(cells.unique(dim=0).unbind(1))].sum()

@@ -1,0 +1,86 @@
+"""The head: token vectors to one logit per span and label (paper, equations 4 to 10)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from . import band
+from .biaffine import Biaffine
+from .bispa import BiSPA, Columns
+
+
+class SpanTable(nn.Module):
+    """Score all spans of at most `span_window + 1` tokens for all labels.
+
+    S = biaffine(tokens), then `depth` BiSPA blocks, then
+
+        logits = output(bispa(S) + S)                                    (equation 10)
+
+    input_size: width of a token vector. span_window: largest distance between the first and the last
+    token of a span. hidden_size: width of a token as an end of a span. span_size: width of a
+    span. columns: see `BiSPA`. token_dropout: on token vectors. span_dropout: on span vectors.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        n_labels: int,
+        *,
+        span_window: int = 128,
+        hidden_size: int = 100,
+        span_size: int = 32,
+        depth: int = 2,
+        columns: Columns = "paper",
+        token_dropout: float = 0.4,
+        span_dropout: float = 0.2,
+    ):
+        super().__init__()
+        if columns not in ("paper", "released"):
+            raise ValueError(f"columns is {columns!r}, must be 'paper' or 'released'")
+        if span_size % 2:
+            raise ValueError(f"span_size is {span_size}, must be even: features turn in pairs")
+        if span_window < 0:
+            raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
+        self.span_window = span_window
+        self.n_labels = n_labels
+        self.biaffine = Biaffine(input_size, hidden_size, span_size, dropout=token_dropout)
+        self.blocks = nn.ModuleList(
+            BiSPA(span_size, span_window=span_window, columns=columns, dropout=span_dropout)
+            for _ in range(depth)
+        )
+        self.output = nn.Linear(span_size, n_labels)
+
+    def set_prior(self, prior: Tensor) -> None:
+        """Begin with the log-odds of the labels, so that the many empty cells cost little.
+
+        prior: probability that a cell has the label, (n_labels,), each in (0, 1).
+        Raises ValueError for another shape or range.
+        """
+        if prior.shape != (self.n_labels,):
+            raise ValueError(f"prior has shape {tuple(prior.shape)}, must be ({self.n_labels},)")
+        if not ((prior > 0) & (prior < 1)).all():
+            raise ValueError(f"prior must lie strictly between 0 and 1, is {prior.tolist()}")
+        with torch.no_grad():
+            self.output.bias.copy_(prior.logit())
+
+    def forward(self, tokens: Tensor, token_lengths: Tensor) -> Tensor:
+        """Give the logits of all cells.
+
+        tokens: (batch_size, n_tokens, input_size). token_lengths: in tokens, (batch_size,).
+        Returns logits, (batch_size, n_tokens, 2 * span_window + 1, n_labels): column
+        `span_window + j - i` of row `i` is cell (i, j). Cells that are not valid are 0.
+        """
+        n_tokens = tokens.shape[1]
+        if n_tokens == 0:
+            return tokens.new_zeros(len(tokens), 0, 2 * self.span_window + 1, self.n_labels)
+        # A text shorter than the window has no cells further out: they need not be computed.
+        window = min(self.span_window, n_tokens - 1)
+        valid = band.valid_cells(token_lengths, n_tokens, window)
+        # Under autocast products are in half precision; sums and norms of spans stay in full.
+        pairs = self.biaffine(tokens, window).to(self.output.weight.dtype)
+        spans = pairs
+        for block in self.blocks:
+            spans = block(spans, valid)
+        logits = self.output(spans + pairs) * valid[..., None]
+        return band.widen(logits, self.span_window)
