@@ -1,0 +1,1 @@
+"""Invented home pages of invented scholars, with annotated spans."""
