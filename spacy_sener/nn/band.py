@@ -2,8 +2,8 @@
 
 A band is a tensor (batch_size, n_tokens, 2 * window + 1, size). Column `window + j - i` of row `i`
 is the cell (i, j); so the middle column holds the spans of one token, the columns to its right the
-upper triangle (i < j), those to its left the lower triangle. Cells with `j` outside of the text, and
-whole rows of padding, are not valid: what they hold means nothing.
+upper triangle (i < j), those to its left the lower triangle. Cells with `j` outside of the text,
+and whole rows of padding, are not valid: what they hold means nothing.
 
 No function here makes index tensors of the size of the band: shifted rows are strided views.
 """

@@ -62,7 +62,7 @@ class Biaffine(nn.Module):
         return pairs[:, :n_tokens]
 
     def _weight(self) -> Tensor:
-        """`U` with `W` in its last column and row, (hidden_size + 1, span_size * (hidden_size + 1))."""
+        """`U` with `W` in its last column and row, (hidden + 1, span_size * (hidden + 1))."""
         from_heads, from_tails = self.affine.chunk(2, dim=1)
         last = self.bilinear.shape[1] - 1
         weight = self.bilinear + F.pad(from_heads[:, :, None], (last, 0))

@@ -17,8 +17,8 @@ class SpanTable(nn.Module):
 
         logits = output(bispa(S) + S)                                    (equation 10)
 
-    input_size: width of a token vector. span_window: largest distance between the first and the last
-    token of a span. hidden_size: width of a token as an end of a span. span_size: width of a
+    input_size: width of a token vector. span_window: largest distance between the first and the
+    last token of a span. hidden_size: width of a token as an end of a span. span_size: width of a
     span. columns: see `BiSPA`. token_dropout: on token vectors. span_dropout: on span vectors.
     """
 
@@ -42,6 +42,8 @@ class SpanTable(nn.Module):
             raise ValueError(f"span_size is {span_size}, must be even: features turn in pairs")
         if span_window < 0:
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
+        if depth < 0:
+            raise ValueError(f"depth is {depth} blocks, must be 0 or more")
         self.span_window = span_window
         self.n_labels = n_labels
         self.biaffine = Biaffine(input_size, hidden_size, span_size, dropout=token_dropout)

@@ -1,0 +1,89 @@
+"""The band's index arithmetic against loops over cells."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy_sener.nn import band
+
+shapes = {"n_tokens": st.integers(1, 12), "window": st.integers(0, 6)}
+
+
+def numbered(n_tokens: int, window: int, size: int = 2) -> torch.Tensor:
+    torch.manual_seed(n_tokens * 100 + window)
+    return torch.randn(2, n_tokens, 2 * window + 1, size, dtype=torch.float64)
+
+
+@settings(deadline=None, max_examples=30)
+@given(**shapes, shorter=st.integers(0, 12))
+def test_valid_cells_are_the_pairs_of_the_text(n_tokens: int, window: int, shorter: int) -> None:
+    lengths = torch.tensor([n_tokens, max(0, n_tokens - shorter)])
+    valid = band.valid_cells(lengths, n_tokens, window)
+    for text, length in enumerate(lengths.tolist()):
+        for i in range(n_tokens):
+            for column in range(2 * window + 1):
+                expected = i < length and 0 <= i + column - window < length
+                assert valid[text, i, column] == expected
+
+
+@settings(deadline=None, max_examples=30)
+@given(**shapes)
+def test_transpose_swaps_the_ends_of_every_cell(n_tokens: int, window: int) -> None:
+    cells = numbered(n_tokens, window)
+    turned = band.transpose(cells)
+    for i in range(n_tokens):
+        for j in range(max(0, i - window), min(n_tokens, i + window + 1)):
+            swapped = cells[:, j, window + i - j]
+            assert torch.equal(turned[:, i, window + j - i], swapped)
+
+
+def test_transpose_twice_gives_the_valid_cells_back() -> None:
+    cells = numbered(9, 4)
+    valid = band.valid_cells(torch.tensor([9, 9]), 9, 4)
+    back = band.transpose(band.transpose(cells))
+    assert torch.equal(back[valid], cells[valid])
+
+
+@pytest.mark.parametrize(("n_tokens", "window"), [(1, 0), (1, 3), (5, 2), (7, 4)])
+def test_gradient_of_transpose(n_tokens: int, window: int) -> None:
+    cells = numbered(n_tokens, window).requires_grad_()
+    assert torch.autograd.gradcheck(band.transpose, cells)
+
+
+def test_gradient_of_the_blocks_band() -> None:
+    products = torch.randn(2, 3 + 2 * 2, 3, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: band.band_of_blocks(x, 2), products)
+
+
+@settings(deadline=None, max_examples=30)
+@given(n_blocks=st.integers(1, 3), block_size=st.integers(1, 4), window=st.integers(0, 5))
+def test_blocks_hold_the_products_of_every_pair(
+    n_blocks: int, block_size: int, window: int
+) -> None:
+    n_tokens = n_blocks * block_size
+    heads, tails = torch.arange(1.0, 2 * n_tokens + 1).view(2, 1, n_tokens, 1)
+    partners = band.row_blocks(tails, block_size, window)[0]
+    assert partners.shape == (n_blocks, block_size + 2 * window, 1)
+    products = partners[:, :, None] * heads.view(n_blocks, 1, block_size, 1)
+    pairs = band.band_of_blocks(products, window).flatten(0, 1)
+    for i in range(n_tokens):
+        for column in range(2 * window + 1):
+            j = i + column - window
+            tail = tails[0, j] if 0 <= j < n_tokens else torch.zeros(1)
+            assert torch.equal(pairs[i, column], heads[0, i] * tail)
+
+
+def test_upper_and_column_of_agree() -> None:
+    cells = numbered(6, 3)
+    start, end = torch.tensor(2), torch.tensor(4)
+    column = band.column_of(start, end, 3)
+    assert torch.equal(band.upper(cells)[:, 2, 4 - 2], cells[:, 2, column])
+
+
+def test_widen_keeps_every_cell_in_its_place() -> None:
+    cells = numbered(6, 2)
+    wide = band.widen(cells, 5)
+    assert wide.shape == (2, 6, 11, 2)
+    assert torch.equal(wide[:, :, 3:8], cells)
+    assert wide.abs().sum() == cells.abs().sum()
+    assert band.widen(cells, 2) is cells
