@@ -69,10 +69,10 @@ def _header(page: Page) -> Text:
             [name],
             [name, address],
             [address, name, page.title()],
-            [page.say("Home | Research | Teaching | Contact"), name],
+            ["Home | Research | Teaching | Contact", name],
             [name + ", " + page.title(), address],
             [
-                page.say("{institution}, staff pages"),
+                "Staff pages",
                 "Name: " + page.name(),
                 "Position: " + page.title(),
             ],
