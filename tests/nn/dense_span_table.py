@@ -1,7 +1,8 @@
 """The span table written once more, for one text, over all L x L pairs, straight from the formulas.
 
-Nothing here knows about bands: a table is (L, L, size), entry [i, j] is cell (i, j), and `near` says
-which cells count. Slow, and only for tests. `params` are a `SpanTable`'s, named as in its state.
+Nothing here knows about bands: a table is (L, L, size), entry [i, j] is cell (i, j), and `near`
+says which cells count. Slow, and only for tests. `params` are a `SpanTable`'s, named as in its
+state.
 """
 
 import math

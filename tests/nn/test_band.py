@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spacy_sener.nn import band
 
 shapes = {"n_tokens": st.integers(1, 12), "window": st.integers(0, 6)}

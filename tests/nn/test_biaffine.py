@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spacy_sener.nn import biaffine
 from spacy_sener.nn.biaffine import Biaffine
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from spacy_sener.nn import band, bispa
 from spacy_sener.nn.bispa import BiSPA, rotate, sinusoidal_positions
-from torch import Tensor, nn
 
 SIZE = 4
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+
 from spacy_sener.nn import band, biaffine
 from spacy_sener.nn.scoring import span_loss
 from spacy_sener.nn.span_table import SpanTable
-from torch import nn
 
 
 def make_head(window: int, columns: str = "paper", **options: float) -> SpanTable:

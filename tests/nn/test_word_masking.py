@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spacy_sener.nn.word_masking import WordMasking, mask_words
 
 MASK, SPECIAL, VOCAB = 4, (0, 1, 2, 4, 60), 60

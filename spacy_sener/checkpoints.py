@@ -1,0 +1,193 @@
+"""Published checkpoints to modules of this package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, PretrainedConfig
+
+from .nn.encoder import ArrowEncoder, EncoderSettings
+from .nn.lora import LoRA
+from .nn.sener import SeNER
+from .nn.span_table import SpanTable
+
+State = dict[str, Tensor]
+
+WRAPPERS = ("module.", "base_model.model.")
+"""Put before every name by what the authors train with: deepspeed, then peft."""
+
+RENAMED = (
+    (r"pretrain_model\.(.*)", r"encoder.model.\1"),
+    (r"U", "table.biaffine.bilinear"),
+    (r"W", "table.biaffine.affine"),
+    (r"(head|tail)_mlp\.1\.(.*)", r"table.biaffine.\1.\2"),
+    (r"down_fc\.(.*)", r"table.output.\1"),
+    (r"cross_layers\.(\d+)\.pos_embed\.(.*)", r"table.blocks.\1.triangle.\2"),
+    (r"cross_layers\.(\d+)\.h_qkv\.(.*)", r"table.blocks.\1.rows.qkv.\2"),
+    (r"cross_layers\.(\d+)\.v_qkv\.(.*)", r"table.blocks.\1.columns.qkv.\2"),
+    (r"cross_layers\.(\d+)\.embed_positions\.weight", r"table.blocks.\1.positions"),
+    (r"cross_layers\.(\d+)\.dense\.(.*)", r"table.blocks.\1.dense.\2"),
+    (r"cross_layers\.(\d+)\.LayerNorm\.(.*)", r"table.blocks.\1.attention_norm.\2"),
+    (r"cross_layers\.(\d+)\.LayerNorm2\.(.*)", r"table.blocks.\1.conv_norm.\2"),
+    (r"cross_layers\.(\d+)\.(conv[12])\.conv2d\.(.*)", r"table.blocks.\1.\2.\3"),
+)
+"""The authors' names, as patterns for the whole name, and ours."""
+
+LORA_SCALE = 2
+"""The authors' alpha divided by the rank."""
+LOGN_MULTIPLE = 256
+"""The authors' length for LogN scaling is that of the input padded to a multiple of this."""
+
+
+def load_sener_checkpoint(
+    path: str | Path,
+    *,
+    encoder_config: Mapping[str, Any] | PretrainedConfig | str | Path,
+    labels: Sequence[str],
+    span_window: int,
+    piece_window: int = 128,
+) -> SeNER:
+    """Read a checkpoint of the SeNER authors, with the numerics of their code.
+
+    The file holds weights alone. Sizes of the head are read from their shapes; low-rank adapters
+    stay adapters, so that training can go on.
+
+    path: the `.pth` file. encoder_config: Hugging Face config of the encoder: a config, its values
+    (`deberta-v2` if they name no `model_type`), or the path of a folder or file that has it.
+    labels: in the order of training. span_window: largest distance between the first and the last
+    token of a span (the authors' `chunks_size`), in tokens. piece_window: of the encoder's
+    attention, in pieces to either side.
+
+    Returns the module in evaluation mode. Raises FileNotFoundError if there is no such file, and
+    ValueError, which lists what is wrong, if it is damaged, if a weight is left over, missing or of
+    another shape, or if the number of labels does not fit.
+    """
+    state, names = _rename(_unwrap(_read(Path(path))))
+    module = SeNER(
+        _encoder(state, _config(encoder_config), piece_window),
+        _table(state, names, labels, span_window),
+    )
+    for name in state:
+        if name.endswith(".positions"):  # one table of 512 positions serves every window
+            state[name] = state[name][: 2 * span_window + 1]
+    _check(state, module.state_dict(), names)
+    module.load_state_dict(state)
+    return module.eval()
+
+
+def _read(path: Path) -> State:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint {path}: give the path of the authors' .pth file"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make the reader fail in any way
+        raise ValueError(
+            f"{path} is damaged, or not a file of torch weights: download it again ({error})"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"{path} must hold names and tensors, and nothing else")
+    return state
+
+
+def _unwrap(state: State) -> State:
+    for wrapper in WRAPPERS:
+        state = {name.removeprefix(wrapper): value for name, value in state.items()}
+    return state
+
+
+def _rename(state: State) -> tuple[State, dict[str, str]]:
+    """Give the weights by our names, and the authors' name of each of ours."""
+    ours: State = {}
+    names: dict[str, str] = {}
+    for name, value in state.items():
+        new_name = _our_name(name)
+        ours[new_name], names[new_name] = value, name
+    return ours, names
+
+
+def _our_name(name: str) -> str:
+    for pattern, replacement in RENAMED:
+        if match := re.fullmatch(pattern, name):
+            return match.expand(replacement)
+    return name
+
+
+def _config(source: Mapping[str, Any] | PretrainedConfig | str | Path) -> PretrainedConfig:
+    if isinstance(source, PretrainedConfig):
+        return source
+    if isinstance(source, Mapping):
+        values = dict(source)
+        return AutoConfig.for_model(values.pop("model_type", "deberta-v2"), **values)
+    try:
+        return AutoConfig.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"encoder_config is '{source}', must be a folder with a config.json of the encoder, "
+            f"or the path of one: {error}"
+        ) from error
+
+
+def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> ArrowEncoder:
+    ranks = [len(value) for name, value in state.items() if ".lora_A." in name]
+    lora = LoRA(rank=ranks[0], alpha=LORA_SCALE * ranks[0]) if ranks else None
+    settings = EncoderSettings(piece_window=piece_window, logn_multiple=LOGN_MULTIPLE, lora=lora)
+    return ArrowEncoder(config, settings)
+
+
+def _table(
+    state: State, names: Mapping[str, str], labels: Sequence[str], span_window: int
+) -> SpanTable:
+    needed = ("table.biaffine.head.weight", "table.biaffine.bilinear", "table.output.weight")
+    if any(name not in state for name in needed):
+        raise ValueError(
+            "This is no SeNER checkpoint: its head, with the weights U, W, head_mlp, tail_mlp and "
+            f"down_fc, is not there. It has {_listed(names.values())}"
+        )
+    hidden_size, input_size = state["table.biaffine.head.weight"].shape
+    n_labels = len(state["table.output.weight"])
+    if len(labels) != n_labels:
+        raise ValueError(
+            f"The checkpoint has {n_labels} labels, but {len(labels)} are given: {list(labels)}. "
+            "Name all of them, in the order of training"
+        )
+    blocks = {name.split(".")[2] for name in state if name.startswith("table.blocks.")}
+    return SpanTable(
+        input_size,
+        n_labels,
+        span_window=span_window,
+        hidden_size=hidden_size,
+        span_size=len(state["table.biaffine.bilinear"]),
+        depth=len(blocks),
+        columns="released",
+    )
+
+
+def _check(state: State, wanted: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+    """Compare names and shapes before anything is loaded."""
+    problems = [
+        f"missing (by our names): {_listed(wanted.keys() - state.keys())}",
+        f"not used: {_listed(names[name] for name in state.keys() - wanted.keys())}",
+        "of another shape: "
+        + _listed(
+            f"{names[name]} is {tuple(state[name].shape)}, must be {tuple(wanted[name].shape)}"
+            for name in state.keys() & wanted.keys()
+            if state[name].shape != wanted[name].shape
+        ),
+    ]
+    problems = [problem for problem in problems if not problem.endswith(": none")]
+    if problems:
+        raise ValueError(
+            "The checkpoint does not fit encoder_config, labels and span_window. Weights "
+            + "; weights ".join(problems)
+        )
+
+
+def _listed(items: Any) -> str:
+    return ", ".join(sorted(items)) or "none"
