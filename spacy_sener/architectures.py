@@ -1,0 +1,286 @@
+"""Registered builders: a config block to one thinc model."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Literal, cast
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+from thinc.util import torch2xp, xp2torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoConfig
+
+from .nn.encoder import ArrowEncoder, EncoderSettings
+from .nn.lora import LoRA
+from .nn.sener import SeNER
+from .nn.span_table import SpanTable
+from .nn.word_masking import WordMasking
+from .pieces import PieceTokenizer
+from .shim import Spec, TorchShim
+from .sources import resolve_source
+from .types import Initialization, SpanBand, Window
+from .windows import group_windows, make_windows
+
+SpanModel = Model[Sequence[Doc], Any]  # gives SpanBands, takes the gradients of their logits
+# The span tables of a batch, and the callback that takes the gradients of their logits.
+Answer = tuple[Iterable[SpanBand], Callable[[Sequence[Tensor]], Sequence[Doc]]]
+Average = Literal["logits", "probabilities"]
+Columns = Literal["paper", "released"]
+
+# Pieces a window holds where the component's `max_pieces` does not say otherwise.
+MAX_PIECES = 2048
+
+
+def build_arrow_encoder_v1(
+    attention: Literal["arrow", "sliding", "full"] = "arrow",
+    piece_window: int = 128,
+    logn: bool = True,
+    logn_multiple: int = 1,
+    lora: dict[str, int] | None = {"rank": 8, "alpha": 16},  # noqa: B006 (thinc fills configs from it)
+    dropout: float | None = None,
+) -> EncoderSettings:
+    """Registered as `spacy-sener.ArrowEncoder.v1`: how the encoder of a `SeNER.v1` attends.
+
+    attention: "arrow", or "sliding" or "full" for comparison. piece_window: how far a piece sees to
+    either side, in pieces. logn: scale the scores of [CLS] by ln(N) / ln(512); `logn_multiple`
+    rounds N up, as the published checkpoints want it. lora: rank and alpha, or null to train the
+    whole encoder. dropout: in the encoder; null keeps its own.
+    """
+    unknown = set(lora or {}) - {"rank", "alpha"}
+    if unknown:
+        raise ValueError(f"lora knows only 'rank' and 'alpha', not {sorted(unknown)}.")
+    return EncoderSettings(
+        attention=attention,
+        piece_window=piece_window,
+        logn=logn,
+        logn_multiple=logn_multiple,
+        lora=None if lora is None else LoRA(**lora),
+        dropout=dropout,
+    )
+
+
+def build_sener_v1(
+    encoder: EncoderSettings,
+    span_window: int = 128,
+    hidden_size: int = 100,
+    span_size: int = 32,
+    depth: int = 2,
+    columns: Columns = "paper",
+    average: Average = "logits",
+    token_dropout: float = 0.4,
+    span_dropout: float = 0.2,
+    masking: float = 0.15,
+    mixed_precision: bool = False,
+    save_encoder: bool = True,
+) -> SpanModel:
+    """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
+
+    span_window: largest distance between the ends of a span, in tokens. hidden_size, span_size:
+    widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns: "paper", or
+    "released" for published checkpoints. average: what is averaged over the two triangles.
+    masking: share of the tokens hidden in training. mixed_precision: compute in bfloat16.
+    save_encoder: false leaves frozen weights out of a saved pipeline, which then needs the encoder
+    it was trained from.
+    """
+    table = {
+        "span_window": span_window,
+        "hidden_size": hidden_size,
+        "span_size": span_size,
+        "depth": depth,
+        "columns": columns,
+        "token_dropout": token_dropout,
+        "span_dropout": span_dropout,
+    }
+    shim = TorchShim(
+        partial(_build_sener, settings=encoder, table=table, masking=masking),
+        encoder_prefix="encoder.",
+        mixed_precision=mixed_precision,
+        save_frozen=save_encoder,
+    )
+    return Model(
+        "sener",
+        _forward_sener,
+        init=_init_sener,
+        dims={"nO": None},
+        attrs={"max_pieces": MAX_PIECES, "span_window": span_window, "average": average},
+        shims=[shim],
+    )
+
+
+def build_span_table_v1(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    span_window: int = 128,
+    hidden_size: int = 100,
+    span_size: int = 32,
+    depth: int = 2,
+    average: Average = "logits",
+    token_dropout: float = 0.2,
+    span_dropout: float = 0.1,
+    mixed_precision: bool = False,
+) -> SpanModel:
+    """Registered as `spacy-sener.SpanTable.v1`: the span table over any tok2vec, or a listener.
+
+    `tok2vec` sees whole documents; the table is then laid over windows of them. The other settings
+    are those of `SeNER.v1`.
+    """
+    table = {
+        "span_window": span_window,
+        "hidden_size": hidden_size,
+        "span_size": span_size,
+        "depth": depth,
+        "token_dropout": token_dropout,
+        "span_dropout": span_dropout,
+    }
+    return Model(
+        "span_table",
+        _forward_span_table,
+        init=_init_span_table,
+        dims={"nO": None},
+        attrs={"max_pieces": MAX_PIECES, "span_window": span_window, "average": average},
+        layers=[tok2vec],
+        refs={"tok2vec": tok2vec},
+        shims=[TorchShim(partial(_build_table, table=table), mixed_precision=mixed_precision)],
+    )
+
+
+def _build_sener(
+    spec: Spec, *, settings: EncoderSettings, table: dict[str, Any], masking: float
+) -> SeNER:
+    if "base" in spec:
+        source = resolve_source(spec["base"])
+        encoder = ArrowEncoder.from_pretrained(source, settings, max_pieces=spec["max_pieces"])
+    else:
+        encoder = ArrowEncoder(AutoConfig.for_model(**spec["encoder"]), settings)
+    tokenizer = PieceTokenizer.from_dict(spec["tokenizer"])
+    words = WordMasking(
+        mask_id=tokenizer.mask_id,
+        vocab_size=encoder.config.vocab_size,
+        special_ids=tokenizer.special_ids,
+        rate=masking,
+    )
+    span_table = SpanTable(encoder.hidden_size, spec["n_labels"], **table)
+    return SeNER(encoder, span_table, masking=words if masking else None)
+
+
+def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803
+    assert Y is not None, "the component knows the labels and the encoder"
+    shim = _shim(model)
+    spec = {
+        "base": Y.encoder,
+        "max_pieces": model.attrs["max_pieces"],
+        "n_labels": Y.n_labels,
+        "tokenizer": PieceTokenizer.from_pretrained(resolve_source(Y.encoder)).to_dict(),
+    }
+    module = cast(SeNER, shim.build(spec))
+    module.table.set_prior(torch.as_tensor(Y.prior))
+    if shim.save_frozen:
+        del spec["base"]
+        spec["encoder"] = module.encoder.config.to_dict()
+        spec["encoder"].pop("_name_or_path", None)  # a path of the machine that trained
+    shim.set_module(module, spec)
+    model.set_dim("nO", Y.n_labels)
+
+
+def _forward_sener(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
+    tokenizer = PieceTokenizer.from_dict(_shim(model).spec["tokenizer"])
+
+    def inputs(windows: list[Window]) -> list[Tensor]:
+        ids = [torch.from_numpy(window.piece_ids) for window in windows]
+        rows = [torch.from_numpy(window.piece_rows) for window in windows]
+        return [
+            pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_id),
+            torch.tensor([window.size for window in windows]),
+            pad_sequence(rows, batch_first=True),
+        ]
+
+    bands, backprops = _run(model, docs, tokenizer, inputs, is_train)
+
+    def backprop(d_logits: Sequence[Tensor]) -> Sequence[Doc]:
+        for callback, gradient in zip(backprops, d_logits, strict=True):
+            callback(gradient)
+        return docs
+
+    return bands, backprop
+
+
+def _build_table(spec: Spec, *, table: dict[str, Any]) -> SpanTable:
+    return SpanTable(spec["input_size"], spec["n_labels"], **table)
+
+
+def _init_span_table(
+    model: SpanModel,
+    X: list[Doc] | None = None,  # noqa: N803
+    Y: Initialization | None = None,  # noqa: N803
+) -> None:
+    assert Y is not None, "the component knows the labels"
+    tok2vec = model.get_ref("tok2vec")
+    tok2vec.initialize(X=X)
+    shim = _shim(model)
+    spec = {"input_size": tok2vec.get_dim("nO"), "n_labels": Y.n_labels}
+    module = cast(SpanTable, shim.build(spec))
+    module.set_prior(torch.as_tensor(Y.prior))
+    shim.set_module(module, spec)
+    model.set_dim("nO", Y.n_labels)
+
+
+def _forward_span_table(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
+    vectors, backprop_tok2vec = model.get_ref("tok2vec")(list(docs), is_train)
+
+    def inputs(windows: list[Window]) -> list[Tensor]:
+        tokens = [xp2torch(vectors[window.doc])[window.tokens] for window in windows]
+        padded = pad_sequence(tokens, batch_first=True).requires_grad_(is_train)
+        return [padded, torch.tensor([len(window.tokens) for window in windows])]
+
+    bands, backprops = _run(model, docs, None, inputs, is_train)
+
+    def backprop(d_logits: Sequence[Tensor]) -> Sequence[Doc]:
+        d_vectors: list[Any] = [model.ops.alloc2f(*each.shape) for each in vectors]
+        for band, callback, gradient in zip(bands, backprops, d_logits, strict=True):
+            d_tokens: Any = torch2xp(cast(Tensor, callback(gradient)[0]))
+            for window, d_window in zip(band.windows, d_tokens, strict=True):
+                d_vectors[window.doc][window.tokens] += d_window[: len(window.tokens)]
+        backprop_tok2vec(d_vectors)
+        return docs
+
+    return bands, backprop
+
+
+def _run(
+    model: SpanModel,
+    docs: Sequence[Doc],
+    tokenizer: PieceTokenizer | None,
+    inputs: Callable[[list[Window]], list[Tensor]],
+    is_train: bool,
+) -> tuple[Iterable[SpanBand], list[Callable[[Tensor], list[Tensor | None]]]]:
+    """The span tables of all windows, group by group.
+
+    While predicting they are computed one group after the other, as they are asked for, so that
+    only one is in memory. While training all must wait for their gradients; where they are more
+    than one group may hold, their activations are computed again instead of being kept.
+    """
+    shim, max_pieces = _shim(model), model.attrs["max_pieces"]
+    windows = make_windows(
+        docs, tokenizer, max_pieces=max_pieces, span_window=model.attrs["span_window"]
+    )
+    groups = list(group_windows(windows, max_pieces))
+
+    def band(group: list[Window], logits: Tensor) -> SpanBand:
+        lengths = [len(window.tokens) for window in group]
+        return SpanBand(group, logits, torch.tensor(lengths, device=logits.device))
+
+    if not is_train:
+        return (band(group, shim.predict(inputs(group))) for group in groups), []
+    bands, backprops = [], []
+    recompute = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    for group in groups:
+        logits, backprop = shim.begin_update(inputs(group), recompute=recompute)
+        bands.append(band(group, logits))
+        backprops.append(backprop)
+    return bands, backprops
+
+
+def _shim(model: SpanModel) -> TorchShim:
+    return cast(TorchShim, model.shims[0])

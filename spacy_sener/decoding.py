@@ -1,0 +1,131 @@
+"""Span tables to scored candidates, and these to the spans that may stand together."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+from .nn.scoring import Average, span_scores
+from .types import Candidates, Ints, SpanBand
+
+Overlap = Literal["nested", "flat", "any", "released"]
+LabelsPerSpan = Literal["many", "one"]
+OVERLAPS: tuple[str, ...] = get_args(Overlap)
+LABELS_PER_SPAN: tuple[str, ...] = get_args(LabelsPerSpan)
+
+
+def find_candidates(
+    band: SpanBand, *, threshold: float, average: Average
+) -> Iterator[tuple[int, Candidates]]:
+    """The spans of each window whose probability reaches `threshold`: (document, candidates).
+
+    A window answers for the span starts that it owns. The table stays on its device; what leaves
+    it are the candidates alone.
+    """
+    scores = span_scores(band.logits, band.lengths, average=average)
+    # Cells outside of the text have score 0, and are no candidates at threshold 0 either.
+    hits = ((scores >= threshold) & (scores > 0)).nonzero()
+    values = scores[tuple(hits.unbind(1))].cpu().numpy()
+    places, rows, distances, labels = hits.cpu().numpy().T
+    for i, window in enumerate(band.windows):
+        begin, end = window.owned
+        mine = (places == i) & (begin <= rows) & (rows < end)
+        starts, ends = rows[mine], rows[mine] + distances[mine]
+        yield (
+            window.doc,
+            Candidates(window.tokens[starts], window.tokens[ends], labels[mine], values[mine]),
+        )
+
+
+def join_candidates(parts: Sequence[Candidates]) -> Candidates:
+    """The candidates of all windows of a document as one."""
+    if not parts:
+        ints = np.empty(0, dtype=np.int64)
+        return Candidates(ints, ints, ints, np.empty(0, dtype=np.float32))
+    return Candidates(
+        np.concatenate([part.starts for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def decode(
+    candidates: Candidates, *, overlap: Overlap = "nested", labels_per_span: LabelsPerSpan = "many"
+) -> Candidates:
+    """Keep the best-scored candidates that may stand together, in order of the text.
+
+    Candidates are taken by score, the highest first (ties: earlier start, then longer span, then
+    lower label), and one is dropped if it clashes with a span that was kept before it:
+
+    - `nested`: spans may contain each other or be disjoint, but not cross;
+    - `flat`: spans share no token;
+    - `any`: nothing clashes;
+    - `released`: as `nested`, but spans that share only one boundary token count as disjoint, as
+      in the decoder of the published checkpoints.
+
+    With `labels_per_span="one"` a span keeps its best label only; with `"many"` the labels of one
+    and the same span never clash, save under `flat`, where the best one wins.
+    """
+    order = np.lexsort((candidates.labels, -candidates.ends, candidates.starts, -candidates.scores))
+    if labels_per_span == "one":
+        spans = np.stack([candidates.starts[order], candidates.ends[order]], axis=1)
+        _, first = np.unique(spans, axis=0, return_index=True)
+        order = order[np.sort(first)]
+    if overlap != "any":
+        order = _without_clashes(candidates, order, overlap)
+    kept = order[
+        np.lexsort((candidates.labels[order], -candidates.ends[order], candidates.starts[order]))
+    ]
+    return Candidates(
+        candidates.starts[kept],
+        candidates.ends[kept],
+        candidates.labels[kept],
+        candidates.scores[kept],
+    )
+
+
+def _without_clashes(candidates: Candidates, order: Ints, overlap: str) -> Ints:
+    if not len(order):
+        return order
+    n_tokens = int(candidates.ends.max()) + 1
+    kept = _FlatSpans(n_tokens) if overlap == "flat" else _NestedSpans(n_tokens, overlap)
+    taken = [kept.add(int(candidates.starts[i]), int(candidates.ends[i])) for i in order]
+    return order[np.array(taken)]
+
+
+class _FlatSpans:
+    """Spans that share no token. Adding one costs its length."""
+
+    def __init__(self, n_tokens: int) -> None:
+        self.occupied = np.zeros(n_tokens, dtype=bool)
+
+    def add(self, start: int, end: int) -> bool:
+        if self.occupied[start : end + 1].any():
+            return False
+        self.occupied[start : end + 1] = True
+        return True
+
+
+class _NestedSpans:
+    """Spans that do not cross. Adding one costs its length.
+
+    A span [s, e] is crossed by one that starts inside it and ends after e, or that ends inside it
+    and starts before s. So it is enough to keep, for each token, the last end of the spans that
+    start there and the first start of those that end there.
+    """
+
+    def __init__(self, n_tokens: int, overlap: str) -> None:
+        self.last_end = np.full(n_tokens, -1)
+        self.first_start = np.full(n_tokens, n_tokens)
+        # How many of a span's own ends may lie in a span that is only touched.
+        self.touching = 1 if overlap == "released" else 0
+
+    def add(self, start: int, end: int) -> bool:
+        after = self.last_end[start + 1 : end + 1 - self.touching]
+        before = self.first_start[start + self.touching : end]
+        if after.max(initial=-1) > end or before.min(initial=start) < start:
+            return False
+        self.last_end[start] = max(self.last_end[start], end)
+        self.first_start[end] = min(self.first_start[end], start)
+        return True

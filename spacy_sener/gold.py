@@ -1,0 +1,120 @@
+"""Annotated spans to cells of the span table, and an account of those that have no cell."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from spacy.training import Example
+from torch import Tensor
+
+from .types import Floats, SpanBand, Window
+
+TOO_LONG = "longer than span_window allows"
+MISALIGNED = "not aligned with the tokens"
+UNREADABLE = "made of whitespace or of tokens without a word piece"
+
+
+@dataclass(frozen=True)
+class GoldSpan:
+    """An annotated span of the predicted document, both ends on visible tokens."""
+
+    start: int
+    end: int  # inclusive
+    label: str
+
+
+@dataclass
+class GoldCount:
+    """What the data holds: for the output's prior, and for a warning on what cannot be learned."""
+
+    span_window: int
+    n_cells: int = 0
+    n_spans: int = 0
+    label_cells: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, example: Example, spans_key: str) -> None:
+        """Count one document and its spans, at the tokens of its predicted side."""
+        doc = example.predicted
+        visible = np.cumsum([not token.is_space for token in doc])
+        n, reach = int(visible[-1]) if len(doc) else 0, self.span_window
+        self.n_cells += n * n if n <= reach else n * (2 * reach + 1) - reach * (reach + 1)
+        for span in gold_spans(example, spans_key, self.left_out):
+            self.n_spans += 1
+            distance = int(visible[span.end] - visible[span.start])
+            if distance > reach:
+                self.left_out[TOO_LONG] += 1
+            self.label_cells[span.label] += 1 if distance == 0 else 2
+
+    def prior(self, labels: Sequence[str]) -> Floats:
+        """How often a cell carries each label, never quite 0 or 1: (len(labels),)."""
+        cells = np.array([self.label_cells[label] for label in labels], dtype=np.float32)
+        return np.clip((cells + 0.5) / (self.n_cells + 1), 1e-6, 0.5)
+
+    def warning(self) -> str | None:
+        """One sentence on the spans that have no cell in the table, or None."""
+        if not self.left_out:
+            return None
+        reasons = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items())
+        return (
+            f"{sum(self.left_out.values())} annotated span(s) of the training data cannot be "
+            f"learned: {reasons} (span_window = {self.span_window}). They are left out of the "
+            "loss; in evaluation they count as missed."
+        )
+
+
+def gold_spans(example: Example, spans_key: str, left_out: Counter[str]) -> list[GoldSpan]:
+    """The annotated spans at the tokens of `example.predicted`, whitespace at their ends trimmed.
+
+    Counts in `left_out` the spans whose ends fall inside of tokens, or that hold no visible token.
+    """
+    reference = example.reference
+    group = list(reference.spans[spans_key]) if spans_key in reference.spans else []
+    aligned = example.get_aligned_spans_y2x(group, allow_overlap=True)
+    if len(aligned) < len(group):
+        left_out[MISALIGNED] += len(group) - len(aligned)
+    found = []
+    for span in aligned:
+        visible = [token.i for token in span if not token.is_space]
+        if visible:
+            found.append(GoldSpan(visible[0], visible[-1], span.label_))
+        else:
+            left_out[UNREADABLE] += 1
+    return found
+
+
+def gold_cells(
+    band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
+) -> Tensor:
+    """Rows (window of the band, first row, last row, label) of all spans that lie in a window.
+
+    spans: the gold spans of each document of the batch. Returns (cells, 4) on the band's device.
+    """
+    cells = [
+        (i, start, end, labels[span.label])
+        for i, window in enumerate(band.windows)
+        for span in spans[window.doc]
+        for start, end in _rows(window, span, band.span_window)
+    ]
+    return torch.tensor(cells, dtype=torch.long, device=band.logits.device).view(-1, 4)
+
+
+def _rows(window: Window, span: GoldSpan, span_window: int) -> Iterable[tuple[int, int]]:
+    """The span's first and last row, if the window holds it."""
+    tokens, (first, last) = window.tokens, window.covers
+    if span.start < first or span.end > last:
+        return
+    start = int(np.searchsorted(tokens, span.start, side="left"))
+    end = int(np.searchsorted(tokens, span.end, side="right")) - 1
+    if 0 <= end - start <= span_window:
+        yield start, end
+
+
+def describe(doc: Doc) -> str:
+    """How to name a document in a message: its id if its data carries one, and its first words."""
+    name = doc.user_data.get("doc_id")
+    words = " ".join(doc.text[:60].split())
+    return f"{name} ({words!r})" if name is not None else repr(words)

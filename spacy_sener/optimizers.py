@@ -1,0 +1,87 @@
+"""AdamW as SeNER is trained: two learning rates, warm-up and decay, clipping by the global norm."""
+
+from collections.abc import Generator
+
+from thinc.api import Optimizer
+
+# Biases, norms and other vectors are not decayed; everything with more dimensions is.
+
+
+class AdamW(Optimizer):
+    """Settings of a torch AdamW that `shim.TorchShim` runs over the torch parameters.
+
+    Weights of other components of a pipeline (no torch in them) are updated by thinc's Adam with
+    the head's learning rate. `learn_rate` is the head's, `encoder_scale` the encoder's share of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        head_learn_rate: float,
+        encoder_learn_rate: float,
+        warmup_steps: int,
+        total_steps: int,
+        weight_decay: float,
+        grad_clip: float,
+        use_averages: bool,
+    ) -> None:
+        super().__init__(
+            _warmup_linear(head_learn_rate, warmup_steps, total_steps),
+            L2=weight_decay,
+            grad_clip=grad_clip,
+            use_averages=use_averages,
+        )
+        self.encoder_scale = encoder_learn_rate / head_learn_rate
+
+
+def build_adamw_v1(
+    head_learn_rate: float = 7e-4,
+    encoder_learn_rate: float = 4e-4,
+    warmup_steps: int = 100,
+    total_steps: int = 1000,
+    weight_decay: float = 0.01,
+    grad_clip: float = 1.0,
+    use_averages: bool = False,
+) -> AdamW:
+    """Registered as `spacy-sener.AdamW.v1`. The learning rates are the paper's for scholar-xl.
+
+    Both learning rates rise over `warmup_steps` updates and then fall, reaching zero at
+    `total_steps`; set that to what `training.max_steps` allows. `grad_clip` bounds the norm of all
+    gradients of a component together. `use_averages` evaluates and saves a moving average of the
+    weights, at the cost of a copy of what is trained. Raises ValueError on a rate, step count or
+    bound that cannot be.
+    """
+    for name, value in [("head_learn_rate", head_learn_rate), ("grad_clip", grad_clip)]:
+        if value <= 0:
+            raise ValueError(f"[training.optimizer] {name} must be above 0, not {value}.")
+    if not 0 <= warmup_steps <= total_steps:
+        raise ValueError(
+            "[training.optimizer] warmup_steps must lie between 0 and total_steps; they are "
+            f"{warmup_steps} and {total_steps}."
+        )
+    return AdamW(
+        head_learn_rate=head_learn_rate,
+        encoder_learn_rate=encoder_learn_rate,
+        warmup_steps=warmup_steps,
+        total_steps=total_steps,
+        weight_decay=weight_decay,
+        grad_clip=grad_clip,
+        use_averages=use_averages,
+    )
+
+
+def _warmup_linear(
+    rate: float, warmup_steps: int, total_steps: int
+) -> Generator[float, None, None]:
+    """Linear from rate / (warmup_steps + 1) up to `rate`, then linear down to a last small rate.
+
+    No update is made at a rate of zero: the first would be lost, and a run that goes on past
+    `total_steps` would train nothing without a word.
+    """
+    for step in range(1, warmup_steps + 1):
+        yield rate * step / (warmup_steps + 1)
+    decay_steps = max(1, total_steps - warmup_steps)
+    for step in range(decay_steps):
+        yield rate * (1 - step / decay_steps)
+    while True:
+        yield rate / decay_steps

@@ -1,0 +1,89 @@
+"""Words to word pieces, with the Rust tokenizer that a Hugging Face encoder ships."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from tokenizers import Encoding, Tokenizer
+from transformers import AutoTokenizer
+
+
+@dataclass(frozen=True)
+class PieceTokenizer:
+    """A tokenizer that saves to plain data and needs no transformers class to come back.
+
+    Every word is tokenized on its own, as if a space stood before it: each token of spaCy gets
+    pieces of its own, whatever the encoder's tokenizer would have joined.
+    """
+
+    definition: str  # the tokenizer as its library writes it: JSON
+    cls_id: int
+    sep_id: int
+    pad_id: int
+    mask_id: int
+    special_ids: tuple[int, ...]
+
+    @classmethod
+    def from_pretrained(cls, source: str) -> "PieceTokenizer":
+        """Load the tokenizer of an encoder from a folder or a hub name.
+
+        Raises ValueError if the encoder has no fast tokenizer or lacks a special piece.
+        """
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+        if not tokenizer.is_fast:
+            raise ValueError(
+                f"The encoder '{source}' has only a slow tokenizer ({type(tokenizer).__name__}). "
+                "Save a fast one (tokenizer.json) beside its weights."
+            )
+        return cls(
+            definition=_words_alone(tokenizer.backend_tokenizer),
+            cls_id=_special(tokenizer, source, "cls_token_id", "bos_token_id"),
+            sep_id=_special(tokenizer, source, "sep_token_id", "eos_token_id"),
+            pad_id=_special(tokenizer, source, "pad_token_id"),
+            mask_id=_special(tokenizer, source, "mask_token_id"),
+            special_ids=tuple(sorted(set(tokenizer.all_special_ids))),
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "PieceTokenizer":
+        """Rebuild what `to_dict` wrote."""
+        return cls(**{**data, "special_ids": tuple(data["special_ids"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of the tokenizer as plain data."""
+        return asdict(self)
+
+    def encode(self, texts: Sequence[Sequence[str]]) -> list[Encoding]:
+        """Pieces of each text, given as words: `.ids` and `.word_ids`, no special pieces."""
+        return _tokenizer(self.definition).encode_batch(
+            list(texts), is_pretokenized=True, add_special_tokens=False
+        )
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(definition: str) -> Tokenizer:
+    return Tokenizer.from_str(definition)
+
+
+def _special(tokenizer: Any, source: str, *names: str) -> int:
+    for name in names:
+        value = getattr(tokenizer, name)
+        if value is not None:
+            return int(value)
+    raise ValueError(f"The tokenizer of '{source}' defines no {names[0]}, which the encoder needs.")
+
+
+def _words_alone(tokenizer: Tokenizer) -> str:
+    """The tokenizer's definition, set to read each word as if a space stood before it."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    definition = json.loads(tokenizer.to_str())
+    pre = definition.get("pre_tokenizer") or {}
+    for step in [pre, *pre.get("pretokenizers", [])]:
+        if step.get("type") == "ByteLevel":
+            step["add_prefix_space"] = True
+        elif step.get("type") == "Metaspace":
+            step["prepend_scheme"] = "always"
+    return json.dumps(definition)

@@ -1,0 +1,356 @@
+"""The component "sener": long, nested spans of texts of any length, with scores."""
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer
+from torch import Tensor
+
+from ..architectures import SpanModel
+from ..decoding import (
+    LABELS_PER_SPAN,
+    OVERLAPS,
+    LabelsPerSpan,
+    Overlap,
+    decode,
+    find_candidates,
+    join_candidates,
+)
+from ..gold import GoldCount, describe, gold_cells, gold_spans
+from ..nn.band import valid_cells
+from ..nn.scoring import span_loss
+from ..scorer import score_spans
+from ..sources import DEFAULT_SOURCE
+from ..types import Candidates, Initialization, SpanBand
+
+DEFAULT_MODEL = """
+[model]
+@architectures = "spacy-sener.SeNER.v1"
+
+[model.encoder]
+@architectures = "spacy-sener.ArrowEncoder.v1"
+"""
+
+
+@Language.factory(
+    "sener",
+    assigns=["doc.spans"],
+    default_config={
+        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "spans_key": "sc",
+        "threshold": 0.5,
+        "overlap": "nested",
+        "labels_per_span": "many",
+        "set_ents": False,
+        "max_pieces": 2048,
+        "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
+    },
+    default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
+)
+def make_sener(
+    nlp: Language,
+    name: str,
+    model: SpanModel,
+    spans_key: str,
+    threshold: float,
+    overlap: Overlap,
+    labels_per_span: LabelsPerSpan,
+    set_ents: bool,
+    max_pieces: int,
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "SeNER":
+    """Build the component from its config block; the settings are those of `SeNER`."""
+    return SeNER(
+        nlp.vocab,
+        model,
+        name,
+        spans_key=spans_key,
+        threshold=threshold,
+        overlap=overlap,
+        labels_per_span=labels_per_span,
+        set_ents=set_ents,
+        max_pieces=max_pieces,
+        scorer=scorer,
+    )
+
+
+class SeNER(TrainablePipe):
+    """Find spans of any label and length, nested ones included, and write them with their scores.
+
+    model (Model[Sequence[Doc], Iterable[SpanBand]]): Gives the span tables of the documents.
+    spans_key (str): Where spans are read from and written to: `doc.spans[spans_key]`, with their
+        probabilities in `doc.spans[spans_key].attrs["scores"]`.
+    threshold (float): Lowest probability of a span that is kept.
+    overlap (str): Which spans may stand together: "nested", "flat", "any" or "released".
+    labels_per_span (str): "many", or "one" to keep a span's best label only.
+    set_ents (bool): Also set `doc.ents` to the best spans that do not overlap.
+    max_pieces (int): Longest stretch of text that the model sees at once, in word pieces (tokens
+        for a model without pieces). Longer documents are covered by overlapping windows.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: SpanModel,
+        name: str = "sener",
+        *,
+        spans_key: str = "sc",
+        threshold: float = 0.5,
+        overlap: Overlap = "nested",
+        labels_per_span: LabelsPerSpan = "many",
+        set_ents: bool = False,
+        max_pieces: int = 2048,
+        scorer: Callable[..., dict[str, Any]] | None = score_spans,
+    ) -> None:
+        _check_choice(name, "overlap", overlap, OVERLAPS)
+        _check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
+        span_window = model.attrs["span_window"]
+        if max_pieces < span_window + 3:
+            raise ValueError(
+                f"[components.{name}] max_pieces = {max_pieces} is too short for a span_window of "
+                f"{span_window}: a window must hold the longest span and two special pieces. Set "
+                f"max_pieces to {4 * span_window + 2} or more, or make span_window smaller."
+            )
+        model.attrs["max_pieces"] = max_pieces
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {
+            "labels": [],
+            "spans_key": spans_key,
+            "threshold": threshold,
+            "overlap": overlap,
+            "labels_per_span": labels_per_span,
+            "set_ents": set_ents,
+        }
+        self._n_updates = 0
+        self._warned = False
+        self._rehearsal_model: SpanModel | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of `doc.spans` that the spans are read from and written to."""
+        return str(self.cfg["spans_key"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the model's outputs."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """The labels, as `spacy init labels` saves them."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a label before the model is initialized. Returns 0 if it was there, else 1."""
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        self._allow_extra_label()
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+        encoder: str = DEFAULT_SOURCE,
+    ) -> None:
+        """Read the labels, load the pretrained encoder and start the output at the labels' odds.
+
+        get_examples (Callable): Gives the training examples; all of them are read once.
+        labels (Optional[list[str]]): The labels, as from `spacy init labels`. By default they are
+            those of the examples.
+        encoder (str): Pretrained weights and tokenizer: a hub name, a folder, or "package:NAME"
+            for a folder that an installed Python package carries.
+
+        Warns once, with counts, of spans that cannot be learned. Raises ValueError without labels.
+        """
+        for label in labels or []:
+            self.add_label(label)
+        count = GoldCount(self.model.attrs["span_window"])
+        for example in get_examples():
+            count.add(example, self.key)
+        for label in count.label_cells:
+            if labels is None:
+                self.add_label(label)
+        self._require_labels()
+        self._require_known(count.label_cells)
+        self._warn_once(count.warning())
+        docs = [example.predicted for example in islice(get_examples(), 10)]
+        settings = Initialization(len(self.labels), count.prior(self.labels), encoder)
+        self.model.initialize(X=docs, Y=settings)
+
+    def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
+        """The spans of each document, with their scores; the documents stay as they are."""
+        self._require_initialized()
+        docs = list(docs)
+        parts: list[list[Candidates]] = [[] for _ in docs]
+        for band in self.model.predict(docs):
+            for i, candidates in find_candidates(
+                band, threshold=self.cfg["threshold"], average=self.model.attrs["average"]
+            ):
+                parts[i].append(candidates)
+        overlap, labels_per_span = self.cfg["overlap"], self.cfg["labels_per_span"]
+        return [
+            decode(join_candidates(part), overlap=overlap, labels_per_span=labels_per_span)
+            for part in parts
+        ]
+
+    def set_annotations(self, docs: Sequence[Doc], predictions: Sequence[Candidates]) -> None:
+        """Write the spans to `doc.spans`, their scores beside them, and `doc.ents` if set so."""
+        for doc, found in zip(docs, predictions, strict=True):
+            doc.spans[self.key] = SpanGroup(
+                doc,
+                name=self.key,
+                spans=self._spans(doc, found),
+                attrs={"scores": np.asarray(found.scores, dtype=np.float32)},
+            )
+            if self.cfg["set_ents"]:
+                doc.set_ents(self._spans(doc, decode(found, overlap="flat")))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples.
+
+        drop (float): Not used: the dropouts of the network are set in the model's config.
+        losses (Optional[dict[str, float]]): Takes the loss under the component's name.
+
+        Raises ValueError if the loss is not a finite number, naming the update and the documents.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "SeNER.update")
+        self._require_initialized()
+        bands, backprop = self.model.begin_update([example.predicted for example in examples])
+        bands = list(bands)
+        loss, d_logits = self.get_loss(examples, bands)
+        self._n_updates += 1
+        self._require_finite(loss, examples)
+        backprop(d_logits)
+        if sgd:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Iterable[SpanBand]
+    ) -> tuple[float, list[Tensor]]:
+        """The loss and its gradient in the logits of each band.
+
+        Binary cross-entropy summed over the cells of a document (paper, equation 11), mean over
+        the documents.
+        """
+        examples = list(examples)
+        left_out: Counter[str] = Counter()
+        spans = [gold_spans(example, self.key, left_out) for example in examples]
+        self._require_known(span.label for doc_spans in spans for span in doc_spans)
+        indices = {label: i for i, label in enumerate(self.labels)}
+        loss = 0.0
+        gradients: list[Tensor] = []
+        for band in scores:
+            logits = band.logits.requires_grad_()
+            gold = gold_cells(band, spans, indices)
+            band_loss = span_loss(logits, band.lengths, gold) / len(examples)
+            gradients.extend(torch.autograd.grad(band_loss, [logits]))
+            loss += float(band_loss.detach())
+        return loss, gradients
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """Learn to answer as the model did when `nlp.resume_training()` was called.
+
+        The loss is that of `update`, with the earlier model's probabilities in the place of gold.
+        Does nothing before `nlp.resume_training()`.
+        """
+        losses = {} if losses is None else losses
+        if self._rehearsal_model is None:
+            return losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "SeNER.rehearse")
+        docs = [example.predicted for example in examples]
+        bands, backprop = self.model.begin_update(docs)
+        gradients: list[Tensor] = []
+        for band, earlier in zip(bands, self._rehearsal_model.predict(docs), strict=True):
+            valid = valid_cells(band.lengths, band.logits.shape[1], band.span_window)[..., None]
+            difference = (band.logits.sigmoid() - earlier.logits.sigmoid()) * valid
+            gradients.append(difference / len(examples))
+            losses[self.name] += float((difference**2).sum()) / len(examples)
+        backprop(gradients)
+        if sgd:
+            self.finish_update(sgd)
+        return losses
+
+    def _spans(self, doc: Doc, found: Candidates) -> list[Span]:
+        return [
+            Span(doc, int(start), int(end) + 1, label=self.labels[label])
+            for start, end, label in zip(found.starts, found.ends, found.labels, strict=True)
+        ]
+
+    def _require_initialized(self) -> None:
+        if not self.model.has_dim("nO"):
+            raise ValueError(Errors.E109.format(name=self.name))
+
+    def _require_known(self, labels: Iterable[str]) -> None:
+        unknown = sorted(set(labels) - set(self.labels))
+        if unknown:
+            raise ValueError(
+                f"The data has labels that '{self.name}' does not know: {unknown}. It knows "
+                f"{list(self.labels)}. Add them before nlp.initialize() (add_label, or `labels` "
+                f"in [initialize.components.{self.name}]), or take them out of the data."
+            )
+
+    def _require_finite(self, loss: float, examples: Sequence[Example]) -> None:
+        if not math.isfinite(loss):
+            documents = "; ".join(describe(example.reference) for example in examples)
+            raise ValueError(
+                f"At step {self._n_updates} the loss of '{self.name}' is {loss}, in these "
+                f"documents: {documents}. This step changed no weights. Lower the learning rates, or set "
+                "mixed_precision to false."
+            )
+
+    def _warn_once(self, message: str | None) -> None:
+        if message and not self._warned:
+            self._warned = True
+            warnings.warn(message, stacklevel=3)
+
+
+def _check_choice(name: str, setting: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(
+            f"[components.{name}] {setting} = '{value}' is not one of {', '.join(choices)}."
+        )

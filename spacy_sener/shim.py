@@ -1,0 +1,242 @@
+"""A torch module inside a thinc model: device, precision, optimizer, averages, bytes.
+
+Differs from thinc's own PyTorchShim in what SeNER needs: bfloat16 on CPU and GPU, one gradient norm over all parameters, learning rates by group, moving averages that work,
+weights as safetensors with all that rebuilds the module, and forward passes that are run again
+for the gradient instead of being kept.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import srsly
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from thinc.api import Optimizer
+from thinc.shims import Shim
+from thinc.types import FloatsXd
+from thinc.util import get_torch_default_device, torch2xp, xp2torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .optimizers import AdamW
+
+# A forked worker of nlp.pipe(n_process=2) inherits an OpenMP pool whose threads are gone, and
+# would wait for them for ever.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+Spec = dict[str, Any]
+
+
+class TorchShim(Shim):
+    """Holds a torch module that plain data describes.
+
+    build: makes the module from such data (`spec`), with weights of any value. A frozen weight
+        that it loads from elsewhere need not be in the bytes.
+    encoder_prefix: how the names of those parameters begin that train at the encoder's rate.
+    mixed_precision: run the forward pass in bfloat16 where torch.autocast holds it safe.
+    save_frozen: keep in the bytes the weights that are not trained.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[Spec], nn.Module],
+        *,
+        encoder_prefix: str | None = None,
+        mixed_precision: bool = False,
+        save_frozen: bool = True,
+    ) -> None:
+        super().__init__(None)
+        self.build = build
+        self.spec: Spec = {}
+        self.encoder_prefix = encoder_prefix
+        self.mixed_precision = mixed_precision
+        self.save_frozen = save_frozen
+
+    @property
+    def module(self) -> nn.Module:
+        """The torch module. Raises ValueError before it is built or loaded."""
+        if self._model is None:
+            raise ValueError(
+                "The model has no weights yet: call nlp.initialize() with examples, or load a "
+                "trained pipeline with spacy.load()."
+            )
+        return self._model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module's weights are."""
+        return next(self.module.parameters()).device
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module, as thinc's `Model.to_gpu` and `Model.to_cpu` ask for it."""
+        self.module.to(f"cuda:{device_id}" if device_type == "gpu" else "cpu")
+
+    def set_module(self, module: nn.Module, spec: Spec) -> None:
+        """Take a module, and the data from which `build` makes one of the same shape."""
+        self._model = module.to(get_torch_default_device())
+        self.spec = spec
+        self._optimizer = None
+
+    def predict(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The module's answer in evaluation mode, without gradients."""
+        module = self.module
+        module.eval()
+        with torch.inference_mode(), self._autocast():
+            return module(*self._to_device(inputs))
+
+    def begin_update(
+        self, inputs: Sequence[Tensor], *, recompute: bool = False
+    ) -> tuple[Tensor, Callable[[Tensor], list[Tensor | None]]]:
+        """The module's answer in training mode, and the callback for its gradient.
+
+        The callback takes d_answer, adds to the gradients of the parameters and gives those of the
+        inputs. With `recompute` no activations are kept: the callback runs the forward pass again.
+        """
+        module = self.module
+        module.train()
+        inputs = self._to_device(inputs)
+        with self._autocast():
+            if recompute:
+                output = checkpoint(module, *inputs, use_reentrant=False)
+            else:
+                output = module(*inputs)
+
+        def backprop(d_output: Tensor) -> list[Tensor | None]:
+            output.backward(d_output)
+            return [tensor.grad for tensor in inputs]
+
+        return output.detach(), backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with the gradients gathered so far, and clear these."""
+        params = {name: p for name, p in self.module.named_parameters() if p.grad is not None}
+        if isinstance(optimizer, AdamW):
+            self._step_adamw(optimizer, params)
+        else:
+            self._step_thinc(optimizer, params)
+        self.module.zero_grad(set_to_none=True)
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Put the averages that an optimizer gathered in the place of the weights, for a while."""
+        named = [] if self._model is None else list(self._model.named_parameters())
+        averaged = [(p, params[self.id, name]) for name, p in named if (self.id, name) in params]
+        backup = [p.detach().clone() for p, _ in averaged]
+        with torch.no_grad():
+            for p, average in averaged:
+                p.copy_(_as_torch(average, p))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for (p, _), value in zip(averaged, backup, strict=True):
+                    p.copy_(value)
+
+    def to_bytes(self) -> bytes:
+        """`spec` and the weights, these as safetensors. Empty before the module is built."""
+        if self._model is None:
+            return b""
+        left_out = set() if self.save_frozen else _frozen(self._model)
+        weights = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in self._model.state_dict().items()
+            if name not in left_out
+        }
+        return srsly.msgpack_dumps({"spec": self.spec, "weights": save_safetensors(weights)})
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Rebuild the module. Raises ValueError if the bytes are damaged or do not fit the spec."""
+        if not bytes_data:
+            return self
+        try:
+            data = srsly.msgpack_loads(bytes_data)
+            spec, weights = data["spec"], load_safetensors(data["weights"])
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"The saved model is damaged: its weights cannot be read ({error}). Copy or "
+                "download the pipeline again."
+            ) from error
+        module = self.build(spec)
+        _load_strictly(module, weights, set() if self.save_frozen else _frozen(module))
+        self.set_module(module, spec)
+        return self
+
+    def _to_device(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        device = self.device
+        return [tensor.to(device, non_blocking=True) for tensor in inputs]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed_precision)
+
+    def _step_adamw(self, optimizer: AdamW, params: dict[str, nn.Parameter]) -> None:
+        if self._optimizer is None:
+            self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
+        for group in self._optimizer.param_groups:
+            group["lr"] = optimizer.learn_rate
+            if group["encoder"]:
+                group["lr"] *= optimizer.encoder_scale
+        nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
+        self._optimizer.step()
+        if optimizer.averages is not None:
+            averages = cast(dict[Any, Tensor], optimizer.averages)
+            for name, p in params.items():
+                key = (self.id, name)
+                optimizer.nr_update[key] += 1
+                _update_average(averages, key, p.detach(), optimizer.nr_update[key])
+
+    def _groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Parameters by learning rate and decay: vectors (biases, norms) do not decay."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, p in self.module.named_parameters():
+            if p.requires_grad:
+                encoder = self.encoder_prefix is not None and name.startswith(self.encoder_prefix)
+                groups.setdefault((encoder, p.ndim > 1), []).append(p)
+        return [
+            {"params": params, "encoder": encoder, "weight_decay": weight_decay if decays else 0.0}
+            for (encoder, decays), params in groups.items()
+        ]
+
+    def _step_thinc(self, optimizer: Optimizer, params: dict[str, nn.Parameter]) -> None:
+        for name, p in params.items():
+            # thinc has no arrays without dimensions, hence the flat view.
+            flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]
+            weights, _ = optimizer((self.id, name), _as_xp(flat), _as_xp(d_flat))
+            p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
+
+
+def _update_average(averages: dict[Any, Tensor], key: Any, weights: Tensor, n: int) -> None:
+    """As thinc averages: over all updates at first, over the last 10,000 in the long run."""
+    average = averages.setdefault(key, torch.zeros_like(weights))
+    average.lerp_(weights, 1 - min((1 + n) / (10 + n), 0.9999))
+
+
+def _as_xp(tensor: Tensor) -> FloatsXd:
+    return cast(FloatsXd, torch2xp(tensor))
+
+
+def _as_torch(value: Any, like: Tensor) -> Tensor:
+    tensor = value if isinstance(value, Tensor) else xp2torch(value)
+    return tensor.to(like.device).view_as(like)
+
+
+def _frozen(module: nn.Module) -> set[str]:
+    return {name for name, p in module.named_parameters() if not p.requires_grad}
+
+
+def _load_strictly(module: nn.Module, weights: dict[str, Tensor], may_miss: set[str]) -> None:
+    own = module.state_dict()
+    missing = sorted(own.keys() - weights.keys() - may_miss)
+    unknown = sorted(weights.keys() - own.keys())
+    misshaped = sorted(k for k in own.keys() & weights.keys() if own[k].shape != weights[k].shape)
+    if missing or unknown or misshaped:
+        raise ValueError(
+            "The saved weights do not fit the model that the config describes: "
+            f"{len(missing)} missing {missing[:5]}, {len(unknown)} unknown {unknown[:5]}, "
+            f"{len(misshaped)} of another shape {misshaped[:5]}. The config was changed after "
+            "training, or the files of two pipelines were mixed."
+        )
+    module.load_state_dict(weights, strict=False)

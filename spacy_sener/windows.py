@@ -1,0 +1,133 @@
+"""Documents to windows of rows and word pieces, and which window owns which span start."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .pieces import PieceTokenizer
+from .types import Ints, Window
+
+SPECIAL_PIECES = 2  # [CLS] and [SEP]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The tokens of one document that enter the span table, with their pieces."""
+
+    tokens: Ints  # (rows,) spaCy token index
+    sizes: Ints  # (rows,) pieces of each row
+    piece_ids: Ints  # (sum of sizes,); empty without a tokenizer
+
+
+def make_windows(
+    docs: Sequence[Doc], tokenizer: PieceTokenizer | None, *, max_pieces: int, span_window: int
+) -> list[Window]:
+    """Cut documents into windows of at most `max_pieces` pieces, in order of the documents.
+
+    Whitespace tokens and tokens without a piece never become rows. Without a tokenizer every
+    other token counts as one piece. Neighbouring windows share about twice `span_window` rows, so
+    that a span of that length lies wholly in the window that owns its start.
+    """
+    windows = []
+    for i, rows in enumerate(_document_rows(docs, tokenizer, (max_pieces - SPECIAL_PIECES) // 2)):
+        starts = np.concatenate([[0], rows.sizes.cumsum()])
+        bounds = _cut(rows.sizes, max_pieces - SPECIAL_PIECES, 2 * span_window)
+        for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
+            ids, piece_rows = _pieces(rows, starts, begin, end, tokenizer)
+            covers = (
+                int(rows.tokens[begin]) if begin else 0,
+                int(rows.tokens[end]) - 1 if end < len(rows.tokens) else len(docs[i]) - 1,
+            )
+            windows.append(Window(i, rows.tokens[begin:end], ids, piece_rows, covers, owned))
+    return windows
+
+
+def group_windows(windows: Sequence[Window], max_size: int) -> Iterator[list[Window]]:
+    """Windows of similar length together, each group at most `max_size` when padded.
+
+    A group never needs more memory than the largest single window may.
+    """
+    group: list[Window] = []
+    for window in sorted(windows, key=lambda window: window.size):
+        if group and window.size * (len(group) + 1) > max_size:
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group
+
+
+def _document_rows(
+    docs: Sequence[Doc], tokenizer: PieceTokenizer | None, max_token_pieces: int
+) -> Iterator[Rows]:
+    visible = [[token for token in doc if not token.is_space] for doc in docs]
+    indices = [np.array([token.i for token in tokens], dtype=np.int64) for tokens in visible]
+    if tokenizer is None:
+        for tokens in indices:
+            yield Rows(tokens, np.ones_like(tokens), np.empty(0, dtype=np.int64))
+        return
+    encodings = tokenizer.encode([[token.text for token in tokens] for tokens in visible])
+    n_cut = 0
+    for tokens, encoding in zip(indices, encodings, strict=True):
+        ids = np.array(encoding.ids, dtype=np.int64)
+        words = np.array(encoding.word_ids, dtype=np.int64)
+        sizes = np.bincount(words, minlength=len(tokens))
+        if sizes.max(initial=0) > max_token_pieces:
+            n_cut += int((sizes > max_token_pieces).sum())
+            rank = np.arange(len(ids)) - (sizes.cumsum() - sizes)[words]
+            ids = ids[rank < max_token_pieces]
+            sizes = sizes.clip(max=max_token_pieces)
+        yield Rows(tokens[sizes > 0], sizes[sizes > 0], ids)
+    if n_cut:
+        warnings.warn(
+            f"{n_cut} token(s) have more than {max_token_pieces} word pieces each; only the first "
+            f"{max_token_pieces} of them were read. The tokens themselves were kept.",
+            stacklevel=2,
+        )
+
+
+def _cut(sizes: Ints, capacity: int, overlap: int) -> list[tuple[int, int]]:
+    """Row ranges [begin, end) that hold at most `capacity` pieces and share `overlap` rows.
+
+    Where a window has few rows, half of them are shared at most, so that windows move on. The
+    last window reaches back as far as it can.
+    """
+    ends = np.concatenate([[0], sizes.cumsum()])
+    n_rows = len(sizes)
+    bounds: list[tuple[int, int]] = []
+    begin = end = 0
+    while end < n_rows:
+        end = int(np.searchsorted(ends, ends[begin] + capacity, side="right")) - 1
+        if end == n_rows:
+            begin = int(np.searchsorted(ends, ends[n_rows] - capacity, side="left"))
+        bounds.append((begin, end))
+        begin = max(begin + 1, end - min(overlap, (end - begin) // 2))
+    return bounds
+
+
+def _owners(bounds: list[tuple[int, int]], span_window: int) -> Iterator[tuple[int, int]]:
+    """For each window the rows, counted from its first, whose span starts it owns.
+
+    A start s that two windows hold goes to the one that sees more around the longest span from s:
+    the later one sees s - begin rows before it, the earlier one end - (s + span_window) after it.
+    """
+    first = 0
+    for (begin, end), following in zip(bounds, [*bounds[1:], None], strict=True):
+        last = end
+        if following is not None:
+            last = max(following[0], (following[0] + end - span_window) // 2)
+        yield first - begin, last - begin
+        first = last
+
+
+def _pieces(
+    rows: Rows, starts: Ints, begin: int, end: int, tokenizer: PieceTokenizer | None
+) -> tuple[Ints, Ints]:
+    if tokenizer is None:
+        return rows.piece_ids, rows.piece_ids
+    ids = rows.piece_ids[starts[begin] : starts[end]]
+    row = np.repeat(np.arange(1, end - begin + 1), rows.sizes[begin:end])
+    return np.concatenate([[tokenizer.cls_id], ids, [tokenizer.sep_id]]), np.pad(row, 1)
