@@ -74,14 +74,16 @@ def decode(
         order = order[np.sort(first)]
     if overlap != "any":
         order = _without_clashes(candidates, order, overlap)
-    kept = order[
-        np.lexsort((candidates.labels[order], -candidates.ends[order], candidates.starts[order]))
-    ]
+    kept = _take(candidates, order)
+    return _take(kept, np.lexsort((kept.labels, -kept.ends, kept.starts)))
+
+
+def _take(candidates: Candidates, which: Ints) -> Candidates:
     return Candidates(
-        candidates.starts[kept],
-        candidates.ends[kept],
-        candidates.labels[kept],
-        candidates.scores[kept],
+        candidates.starts[which],
+        candidates.ends[which],
+        candidates.labels[which],
+        candidates.scores[which],
     )
 
 

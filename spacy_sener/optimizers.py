@@ -1,10 +1,10 @@
 """AdamW as SeNER is trained: two learning rates, warm-up and decay, clipping by the global norm."""
 
-from collections.abc import Generator
+from collections.abc import Iterator
+from typing import cast
 
 from thinc.api import Optimizer
-
-# Biases, norms and other vectors are not decayed; everything with more dimensions is.
+from thinc.types import Generator
 
 
 class AdamW(Optimizer):
@@ -26,7 +26,7 @@ class AdamW(Optimizer):
         use_averages: bool,
     ) -> None:
         super().__init__(
-            _warmup_linear(head_learn_rate, warmup_steps, total_steps),
+            cast(Generator, _warmup_linear(head_learn_rate, warmup_steps, total_steps)),
             L2=weight_decay,
             grad_clip=grad_clip,
             use_averages=use_averages,
@@ -70,9 +70,7 @@ def build_adamw_v1(
     )
 
 
-def _warmup_linear(
-    rate: float, warmup_steps: int, total_steps: int
-) -> Generator[float, None, None]:
+def _warmup_linear(rate: float, warmup_steps: int, total_steps: int) -> Iterator[float]:
     """Linear from rate / (warmup_steps + 1) up to `rate`, then linear down to a last small rate.
 
     No update is made at a rate of zero: the first would be lost, and a run that goes on past

@@ -1,8 +1,9 @@
 """A torch module inside a thinc model: device, precision, optimizer, averages, bytes.
 
-Differs from thinc's own PyTorchShim in what SeNER needs: bfloat16 on CPU and GPU, one gradient norm over all parameters, learning rates by group, moving averages that work,
-weights as safetensors with all that rebuilds the module, and forward passes that are run again
-for the gradient instead of being kept.
+Differs from thinc's own PyTorchShim in what SeNER needs: bfloat16 on CPU and GPU, one
+gradient norm over all parameters, learning rates by group, moving averages that work, weights as
+safetensors with all that rebuilds the module, and forward passes that are run again for the
+gradient instead of being kept.
 """
 
 import contextlib

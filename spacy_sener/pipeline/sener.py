@@ -339,8 +339,8 @@ class SeNER(TrainablePipe):
             documents = "; ".join(describe(example.reference) for example in examples)
             raise ValueError(
                 f"At step {self._n_updates} the loss of '{self.name}' is {loss}, in these "
-                f"documents: {documents}. This step changed no weights. Lower the learning rates, or set "
-                "mixed_precision to false."
+                f"documents: {documents}. This step changed no weights. Lower the learning rates, "
+                "or set mixed_precision to false."
             )
 
     def _warn_once(self, message: str | None) -> None:
