@@ -1,0 +1,84 @@
+"""What was read from a corpus, and what had to be changed or left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from spacy.tokens import Doc
+
+N_EXAMPLES = 3
+
+# Each problem, and what is done about it.
+PROBLEMS = {
+    "malformed": "left out: not a start, an end and a label",
+    "unlabelled": "left out: the label is missing or empty",
+    "empty": "left out: the end is not after the start",
+    "out of range": "left out: outside the text",
+    "only whitespace": "left out: nothing but whitespace",
+    "duplicate": "left out: the same tokens and label twice",
+    "whitespace at an end": "kept, trimmed",
+    "ends inside a token": "kept, widened to whole tokens",
+    "empty word": "kept, as a space",
+    "other words": "kept: the words listed with it are not those at its place",
+}
+
+
+@dataclass
+class LabelCount:
+    """Spans of one label: how many, and the longest, in tokens."""
+
+    spans: int = 0
+    longest: int = 0
+
+
+@dataclass
+class Report:
+    """Counts of documents, tokens, spans and problems, with the first few of each problem."""
+
+    docs: int = 0
+    tokens: int = 0
+    labels: dict[str, LabelCount] = field(default_factory=dict)
+    problems: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def spans(self) -> int:
+        """Number of spans that were kept."""
+        return sum(count.spans for count in self.labels.values())
+
+    def add_doc(self, doc: Doc, spans_key: str) -> None:
+        """Count a document that was read, and its spans."""
+        self.docs += 1
+        self.tokens += len(doc)
+        for span in doc.spans[spans_key]:
+            count = self.labels.setdefault(span.label_, LabelCount())
+            count.spans += 1
+            count.longest = max(count.longest, len(span))
+
+    def add_problem(self, problem: str, where: str, item: object) -> None:
+        """Count one of `PROBLEMS`, met at `where` (a document and its line) with `item`."""
+        assert problem in PROBLEMS
+        self.problems[problem] += 1
+        examples = self.examples.setdefault(problem, [])
+        if len(examples) < N_EXAMPLES:
+            examples.append(f"{where}: {_shorten(repr(item))}")
+
+    def problem_lines(self) -> list[str]:
+        """Every problem with its count, what was done, and its first examples."""
+        lines = []
+        for problem, count in self.problems.most_common():
+            lines.append(f"{count} x {problem} ({PROBLEMS[problem]})")
+            lines += [f"    {example}" for example in self.examples[problem]]
+            if count > N_EXAMPLES:
+                lines.append(f"    and {count - N_EXAMPLES} more")
+        return lines
+
+    def problem_summary(self, source: object) -> str:
+        """All problems as one message."""
+        counts = f"{self.problems.total()} problems with the annotations of {source}:"
+        return "\n".join([counts, *self.problem_lines()])
+
+
+def _shorten(text: str, width: int = 100) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
