@@ -25,7 +25,7 @@ def doc_from_words(
 
     Where spaces stood in the text is not known: every word is followed by one, and the document
     says so (`doc.has_unknown_spaces`). spaCy then trains and evaluates on these very words instead
-    of tokenising the text anew. Words of whitespace or control characters stay words; an empty word,
+    of tokenising the text anew. Words of whitespace or control characters stay words; an empty one,
     which spaCy does not allow, becomes a space, so that the positions hold.
 
     items: `[start, end, words, label]`, end exclusive; a list of words that are not those of the
