@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from transformers import AutoConfig, PretrainedConfig
 
 from .nn.encoder import ArrowEncoder, EncoderSettings
 from .nn.lora import LoRA
+from .nn.pretrained import load_config
 from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 
@@ -58,14 +60,15 @@ def load_sener_checkpoint(
     stay adapters, so that training can go on.
 
     path: the `.pth` file. encoder_config: Hugging Face config of the encoder: a config, its values
-    (`deberta-v2` if they name no `model_type`), or the path of a folder or file that has it.
+    (`deberta-v2` if they name no `model_type`), a JSON file of them, a folder that has one, or a
+    name on the Hugging Face hub.
     labels: in the order of training. span_window: largest distance between the first and the last
     token of a span (the authors' `chunks_size`), in tokens. piece_window: of the encoder's
     attention, in pieces to either side.
 
-    Returns the module in evaluation mode. Raises FileNotFoundError if there is no such file, and
-    ValueError, which lists what is wrong, if it is damaged, if a weight is left over, missing or of
-    another shape, or if the number of labels does not fit.
+    Returns the module in evaluation mode. Raises FileNotFoundError if the checkpoint or the config
+    is not there, and ValueError, which lists what is wrong, if one is damaged, if a weight is left
+    over, missing or of another shape, or if the number of labels does not fit.
     """
     state, names = _rename(_unwrap(_read(Path(path))))
     module = SeNER(
@@ -122,16 +125,20 @@ def _our_name(name: str) -> str:
 def _config(source: Mapping[str, Any] | PretrainedConfig | str | Path) -> PretrainedConfig:
     if isinstance(source, PretrainedConfig):
         return source
-    if isinstance(source, Mapping):
-        values = dict(source)
-        return AutoConfig.for_model(values.pop("model_type", "deberta-v2"), **values)
+    if isinstance(source, (str, Path)) and not Path(source).is_file():
+        return load_config(source)
+    values = dict(source) if isinstance(source, Mapping) else _json_object(Path(source))
+    return AutoConfig.for_model(values.pop("model_type", "deberta-v2"), **values)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
     try:
-        return AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"encoder_config is '{source}', must be a folder with a config.json of the encoder, "
-            f"or the path of one: {error}"
-        ) from error
+        values = json.loads(path.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise ValueError(f"encoder_config, {path}, is not a JSON file: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"encoder_config, {path}, must hold a JSON object of the config's values")
+    return values
 
 
 def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> ArrowEncoder:

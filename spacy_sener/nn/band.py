@@ -10,6 +10,7 @@ No function here makes index tensors of the size of the band: shifted rows are s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -91,8 +92,8 @@ def _strided_view(
     tensor: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], *, offset: int
 ) -> Tensor:
     """Do what `as_strided` does, where no element is taken twice."""
-    view = _StridedView.apply(tensor.contiguous(), shape, strides, offset)
-    return cast(Tensor, view)
+    apply = cast(Callable[..., Tensor], _StridedView.apply)
+    return apply(tensor.contiguous(), shape, strides, offset)
 
 
 class _StridedView(torch.autograd.Function):
