@@ -19,3 +19,19 @@ def shared_folder(name: str) -> Path:
 def golden() -> Path:
     """What the authors' code answers on tiny random models: folder with case_NN.{npz,pth,json}."""
     return shared_folder("golden/sener")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a BERT of two layers (width 32, 4 heads, 64 positions) and its tokenizer."""
+    from tiny_encoders import save_tiny_bert
+
+    return save_tiny_bert(tmp_path_factory.mktemp("encoders") / "bert")
+
+
+@pytest.fixture(scope="session")
+def tiny_deberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a DeBERTa of two layers (width 32, 4 heads, 16 buckets) and its tokenizer."""
+    from tiny_encoders import save_tiny_deberta
+
+    return save_tiny_deberta(tmp_path_factory.mktemp("encoders") / "deberta")
