@@ -6,25 +6,26 @@ from typing import Any, Literal, cast
 
 import torch
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig
 
-from .nn.encoder import ArrowEncoder, EncoderSettings
+from .encoders import build_encoder, encoder_spec, own_spec
+from .nn.encoder import EncoderSettings
 from .nn.lora import LoRA
 from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
 from .pieces import PieceTokenizer
 from .shim import Spec, TorchShim
-from .sources import resolve_source
 from .types import Initialization, SpanBand, Window
 from .windows import group_windows, make_windows
 
 SpanModel = Model[Sequence[Doc], Any]  # gives SpanBands, takes the gradients of their logits
+Tok2Vec = Model[list[Doc], list[Floats2d]]
 # The span tables of a batch, and the callback that takes the gradients of their logits.
 Answer = tuple[Iterable[SpanBand], Callable[[Sequence[Tensor]], Sequence[Doc]]]
 Average = Literal["logits", "probabilities"]
@@ -111,7 +112,7 @@ def build_sener_v1(
 
 
 def build_span_table_v1(
-    tok2vec: Model[list[Doc], list[Floats2d]],
+    tok2vec: Tok2Vec,
     span_window: int = 128,
     hidden_size: int = 100,
     span_size: int = 32,
@@ -149,11 +150,7 @@ def build_span_table_v1(
 def _build_sener(
     spec: Spec, *, settings: EncoderSettings, table: dict[str, Any], masking: float
 ) -> SeNER:
-    if "base" in spec:
-        source = resolve_source(spec["base"])
-        encoder = ArrowEncoder.from_pretrained(source, settings, max_pieces=spec["max_pieces"])
-    else:
-        encoder = ArrowEncoder(AutoConfig.for_model(**spec["encoder"]), settings)
+    encoder = build_encoder(spec, settings)
     tokenizer = PieceTokenizer.from_dict(spec["tokenizer"])
     words = WordMasking(
         mask_id=tokenizer.mask_id,
@@ -168,19 +165,11 @@ def _build_sener(
 def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803
     assert Y is not None, "the component knows the labels and the encoder"
     shim = _shim(model)
-    spec = {
-        "base": Y.encoder,
-        "max_pieces": model.attrs["max_pieces"],
-        "n_labels": Y.n_labels,
-        "tokenizer": PieceTokenizer.from_pretrained(resolve_source(Y.encoder)).to_dict(),
-    }
+    spec = encoder_spec(Y.encoder, model.attrs["max_pieces"])
+    spec["n_labels"] = Y.n_labels
     module = cast(SeNER, shim.build(spec))
     module.table.set_prior(torch.as_tensor(Y.prior))
-    if shim.save_frozen:
-        del spec["base"]
-        spec["encoder"] = module.encoder.config.to_dict()
-        spec["encoder"].pop("_name_or_path", None)  # a path of the machine that trained
-    shim.set_module(module, spec)
+    shim.set_module(module, own_spec(spec, module.encoder) if shim.save_frozen else spec)
     model.set_dim("nO", Y.n_labels)
 
 
@@ -219,14 +208,23 @@ def _init_span_table(
     tok2vec = model.get_ref("tok2vec")
     tok2vec.initialize(X=X)
     shim = _shim(model)
-    spec = {"input_size": tok2vec.get_dim("nO"), "n_labels": Y.n_labels}
+    spec = {"input_size": _width(tok2vec), "n_labels": Y.n_labels}
     module = cast(SpanTable, shim.build(spec))
     module.set_prior(torch.as_tensor(Y.prior))
     shim.set_module(module, spec)
     model.set_dim("nO", Y.n_labels)
 
 
+def _width(tok2vec: Tok2Vec) -> int:
+    """Of its vectors. A listener to a transformer does not know it, but gives such vectors."""
+    if tok2vec.has_dim("nO"):
+        return tok2vec.get_dim("nO")
+    return tok2vec.predict([Doc(Vocab(), words=["a"])])[0].shape[1]
+
+
 def _forward_span_table(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
+    if not any(len(doc) for doc in docs):  # no listener to a transformer can answer these
+        return [], lambda d_logits: docs
     vectors, backprop_tok2vec = model.get_ref("tok2vec")(list(docs), is_train)
 
     def inputs(windows: list[Window]) -> list[Tensor]:

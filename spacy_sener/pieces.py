@@ -1,7 +1,7 @@
 """Words to word pieces, with the Rust tokenizer that a Hugging Face encoder ships."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -60,6 +60,11 @@ class PieceTokenizer:
         return _tokenizer(self.definition).encode_batch(
             list(texts), is_pretokenized=True, add_special_tokens=False
         )
+
+    def strings(self, ids: Iterable[int]) -> list[str]:
+        """The pieces as the tokenizer writes them, such as "##ing"."""
+        tokenizer = _tokenizer(self.definition)
+        return [tokenizer.id_to_token(int(i)) or "" for i in ids]
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a window is itself only: arrays have no plain equality
 class Window:
     """A stretch of one document that the network sees at once.
 

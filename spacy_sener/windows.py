@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from spacy.tokens import Doc
@@ -23,18 +24,25 @@ class Rows:
 
 
 def make_windows(
-    docs: Sequence[Doc], tokenizer: PieceTokenizer | None, *, max_pieces: int, span_window: int
+    docs: Sequence[Doc],
+    tokenizer: PieceTokenizer | None,
+    *,
+    max_pieces: int,
+    span_window: int,
+    overlap: int | None = None,
 ) -> list[Window]:
     """Cut documents into windows of at most `max_pieces` pieces, in order of the documents.
 
     Whitespace tokens and tokens without a piece never become rows. Without a tokenizer every
-    other token counts as one piece. Neighbouring windows share about twice `span_window` rows, so
-    that a span of that length lies wholly in the window that owns its start.
+    other token counts as one piece. Neighbouring windows share about `overlap` rows, by default
+    twice `span_window`, so that a span of that length lies wholly in the window that owns its
+    start. With a `span_window` of 0 each row is owned by the window that sees most around it.
     """
+    overlap = 2 * span_window if overlap is None else overlap
     windows = []
     for i, rows in enumerate(_document_rows(docs, tokenizer, (max_pieces - SPECIAL_PIECES) // 2)):
         starts = np.concatenate([[0], rows.sizes.cumsum()])
-        bounds = _cut(rows.sizes, max_pieces - SPECIAL_PIECES, 2 * span_window)
+        bounds = _cut(rows.sizes, max_pieces - SPECIAL_PIECES, overlap)
         for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
             ids, piece_rows = _pieces(rows, starts, begin, end, tokenizer)
             covers = (
@@ -115,7 +123,7 @@ def _owners(bounds: list[tuple[int, int]], span_window: int) -> Iterator[tuple[i
     the later one sees s - begin rows before it, the earlier one end - (s + span_window) after it.
     """
     first = 0
-    for (begin, end), following in zip(bounds, [*bounds[1:], None], strict=True):
+    for (begin, end), following in zip_longest(bounds, bounds[1:]):
         last = end
         if following is not None:
             last = max(following[0], (following[0] + end - span_window) // 2)

@@ -1,0 +1,35 @@
+"""An encoder and its tokenizer as plain data, from which a saved pipeline builds them again."""
+
+from transformers import AutoConfig
+
+from .nn.encoder import ArrowEncoder, EncoderSettings
+from .pieces import PieceTokenizer
+from .shim import Spec
+from .sources import resolve_source
+
+
+def encoder_spec(source: str, max_pieces: int) -> Spec:
+    """What `build_encoder` needs to load pretrained weights.
+
+    source: a hub name, a folder or "package:NAME". max_pieces: of the longest window.
+    """
+    tokenizer = PieceTokenizer.from_pretrained(resolve_source(source))
+    return {"base": source, "max_pieces": max_pieces, "tokenizer": tokenizer.to_dict()}
+
+
+def own_spec(spec: Spec, encoder: ArrowEncoder) -> Spec:
+    """`spec` for an encoder that is saved with all its weights: its shape in place of its source.
+
+    Nothing in it names a file or folder of the machine that trained.
+    """
+    config = encoder.config.to_dict()
+    config.pop("_name_or_path", None)
+    return {**{key: value for key, value in spec.items() if key != "base"}, "encoder": config}
+
+
+def build_encoder(spec: Spec, settings: EncoderSettings) -> ArrowEncoder:
+    """The encoder: with its pretrained weights if `spec` names a base, else with random ones."""
+    if "base" in spec:
+        source = resolve_source(spec["base"])
+        return ArrowEncoder.from_pretrained(source, settings, max_pieces=spec["max_pieces"])
+    return ArrowEncoder(AutoConfig.for_model(**spec["encoder"]), settings)
