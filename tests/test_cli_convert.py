@@ -1,0 +1,54 @@
+"""`python -m spacy sener convert`, through spaCy's own command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli  # noqa: F401 - the import adds the commands, as spaCy's entry points do
+
+GOOD = {"id": "a", "text": "one two", "spans": [{"start": 0, "end": 3, "label": "number"}]}
+ODD = {"id": "b", "text": "one two", "spans": [{"start": 1, "end": 3, "label": "number"}]}
+
+
+def convert(tmp_path: Path, *lines: str, options: tuple[str, ...] = ()) -> Result:
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(lines), encoding="utf8")
+    arguments = ["sener", "convert", str(source), str(tmp_path / "new" / "out.spacy"), *options]
+    return CliRunner().invoke(app, arguments)
+
+
+def test_writes_documents_and_reports(tmp_path: Path) -> None:
+    result = convert(tmp_path, json.dumps(GOOD), json.dumps(ODD), options=("--spans-key", "x"))
+    assert result.exit_code == 0, result.output
+    assert "2 documents, 4 tokens" in result.output
+    assert "1 x ends inside a token" in result.output
+    assert "b (line 2)" in result.output
+    docs = DocBin().from_disk(tmp_path / "new" / "out.spacy").get_docs(spacy.blank("en").vocab)
+    assert [(doc.user_data["doc_id"], doc.spans["x"][0].text) for doc in docs] == [
+        ("a", "one"),
+        ("b", "one"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        ((), (), "has no documents"),
+        (("{",), (), "line 1"),
+        ((json.dumps(ODD),), ("--strict",), "1 x ends inside a token"),
+        ((json.dumps(GOOD),), ("--format", "csv"), "format should be one of"),
+        ((json.dumps(GOOD),), ("--format", "raw"), "the record has no 'raw'"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_written(
+    tmp_path: Path, lines: tuple[str, ...], options: tuple[str, ...], message: str
+) -> None:
+    result = convert(tmp_path, *lines, options=options)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "new").exists()
