@@ -397,6 +397,17 @@ def test_mixed_precision_answers_nearly_the_same(untrained: Language, tiny_encod
     assert np.concatenate(mine).dtype == np.float32
 
 
+def test_max_pieces_may_change_when_a_pipeline_is_loaded(trained: Language, tmp_path: Path) -> None:
+    trained.to_disk(tmp_path)
+    nlp = spacy.load(tmp_path, config={"components.transformer.model.max_pieces": 32})
+    sizes = []
+    transformer_module(nlp).register_forward_pre_hook(
+        lambda module, args: sizes.append(args[0].shape[1])
+    )
+    nlp(LONG_TEXT)
+    assert max(sizes) <= 32
+
+
 def test_settings_are_checked(tmp_path: Path, tiny_encoder: Path) -> None:
     with pytest.raises(ValueError, match="max_pieces = 3"):
         pipeline(tiny_encoder, max_pieces=3)
