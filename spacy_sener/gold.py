@@ -47,7 +47,9 @@ class GoldCount:
             distance = int(visible[span.end] - visible[span.start])
             if distance > reach:
                 self.left_out[TOO_LONG] += 1
-            self.label_cells[span.label] += 1 if distance == 0 else 2
+                self.label_cells[span.label] += 0  # the label is known, though the span has no cell
+            else:
+                self.label_cells[span.label] += 1 if distance == 0 else 2
 
     def prior(self, labels: Sequence[str]) -> Floats:
         """How often a cell carries each label, never quite 0 or 1: (len(labels),)."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ class PieceTokenizer:
     pieces of its own, whatever the encoder's tokenizer would have joined.
     """
 
-    definition: str  # the tokenizer as its library writes it: JSON
+    definition: str = field(repr=False)  # the tokenizer as its library writes it: JSON
     cls_id: int
     sep_id: int
     pad_id: int

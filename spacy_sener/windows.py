@@ -46,7 +46,7 @@ def make_windows(
         for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
             ids, piece_rows = _pieces(rows, starts, begin, end, tokenizer)
             covers = (
-                int(rows.tokens[begin]) if begin else 0,
+                int(rows.tokens[begin - 1]) + 1 if begin else 0,
                 int(rows.tokens[end]) - 1 if end < len(rows.tokens) else len(docs[i]) - 1,
             )
             windows.append(Window(i, rows.tokens[begin:end], ids, piece_rows, covers, owned))
