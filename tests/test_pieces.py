@@ -1,0 +1,165 @@
+"""Word pieces are those that the encoder's own tokenizer gives for each word alone."""
+
+from pathlib import Path
+
+import pytest
+import srsly
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_encoders import SPECIAL, TEXT, UNK
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, BertConfig, CanineConfig, CanineTokenizer
+from transformers import PreTrainedTokenizerFast as FastTokenizer
+
+from spacy_sener.pieces import PieceTokenizer
+
+NAMES = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+NASTY = ["Straße", "İstanbul", "don't", "2009-14", "\x01", "\u200b", "👩", "中文", "...", "a b", " x"]
+    "Straße",
+    "İstanbul",
+    "don't",
+    "2009-14",
+    "\x01",
+    "\u200b",
+    "👩‍🔬",
+    "中文",
+    "...",
+    "a b",
+    " x",
+    "é",
+]
+WORDS = st.lists(
+    st.sampled_from([*TEXT.split(), *NASTY])
+    | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8),
+    max_size=12,
+)
+
+
+def save(tokenizer: Tokenizer, folder: Path, **special: str) -> Path:
+    """A tokenizer and the config of the encoder that it belongs to."""
+    fast = FastTokenizer(tokenizer_object=tokenizer, **special)
+    fast.save_pretrained(folder)
+    BertConfig(vocab_size=tokenizer.get_vocab_size()).save_pretrained(folder)
+    return folder
+
+
+def byte_level(folder: Path) -> Path:
+    """As RoBERTa: no space is put before a text, and its first word reads unlike the others."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([TEXT], trainer)
+    ids = [(name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.RobertaProcessing(*ids, add_prefix_space=False)
+    return save(tokenizer, folder, **dict(zip(NAMES, SPECIAL, strict=True)))
+
+
+def metaspace_never(folder: Path, tiny_deberta: Path) -> Path:
+    """As some conversions of sentencepiece: nothing is put before a text."""
+    tokenizer = Tokenizer.from_file(str(tiny_deberta / "tokenizer.json"))
+    metaspace = pre_tokenizers.Metaspace(prepend_scheme="never")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([metaspace])
+    return save(tokenizer, folder, **dict(zip(NAMES, SPECIAL, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def folders(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_deberta: Path
+) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("tokenizers")
+    return {
+        "wordpiece": tiny_encoder,
+        "metaspace": tiny_deberta,
+        "metaspace-never": metaspace_never(root / "never", tiny_deberta),
+        "bytes": byte_level(root / "bytes"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "metaspace-never", "bytes"])
+def test_each_word_is_read_alone(folders: dict[str, Path], kind: str) -> None:
+    ours = PieceTokenizer.from_pretrained(str(folders[kind]))
+    theirs = AutoTokenizer.from_pretrained(str(folders[kind]))
+
+    def alone(word: str) -> list[int]:
+        spaced = kind in ("bytes", "metaspace-never") and not word.startswith(" ")
+        ids: list[int] = theirs.encode(f" {word}" if spaced else word, add_special_tokens=False)
+        return ids
+
+    @settings(max_examples=60, deadline=None)
+    @given(texts=st.lists(WORDS, max_size=3))
+    def check(texts: list[list[str]]) -> None:
+        encodings = ours.encode(texts)
+        assert len(encodings) == len(texts)
+        for words, encoding in zip(texts, encodings, strict=True):
+            expected = [(i, piece) for i, word in enumerate(words) for piece in alone(word)]
+            assert list(zip(encoding.word_ids, encoding.ids, strict=True)) == expected
+
+    check()
+
+
+def test_every_word_of_a_byte_level_tokenizer_gets_its_space(folders: dict[str, Path]) -> None:
+    tokenizer = PieceTokenizer.from_pretrained(str(folders["bytes"]))
+    [encoding] = tokenizer.encode([["the", "the", "university"]])
+    pieces = tokenizer.strings(encoding.ids)
+    firsts = [pieces[encoding.word_ids.index(i)] for i in range(3)]
+    assert all(piece.startswith("Ġ") for piece in firsts)
+    assert encoding.ids[0] == encoding.ids[1]
+
+
+def test_special_pieces(tiny_encoder: Path) -> None:
+    tokenizer = PieceTokenizer.from_pretrained(str(tiny_encoder))
+    named = [tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id]
+    assert tokenizer.strings(named) == ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+    assert tokenizer.strings(tokenizer.special_ids) == SPECIAL
+    assert tokenizer.strings([10**6]) == [""]
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "bytes"])
+def test_plain_data_and_back(folders: dict[str, Path], kind: str) -> None:
+    tokenizer = PieceTokenizer.from_pretrained(str(folders[kind]))
+    data = srsly.msgpack_loads(srsly.msgpack_dumps(tokenizer.to_dict()))
+    again = PieceTokenizer.from_dict(data)
+    assert again == tokenizer
+    words = [TEXT.split()[:40]]
+    assert again.encode(words)[0].ids == tokenizer.encode(words)[0].ids
+    assert len(repr(tokenizer)) < 300  # in a traceback too: without the vocabulary
+
+
+def test_the_saved_length_limit_is_dropped(tiny_encoder: Path, tmp_path: Path) -> None:
+    """Many published tokenizers cut and pad at 128 or 512 pieces if they are left to."""
+    limited = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
+    limited.enable_truncation(8)
+    limited.enable_padding(length=16)
+    folder = save(limited, tmp_path, **dict(zip(NAMES, SPECIAL, strict=True)))
+    [many, one] = PieceTokenizer.from_pretrained(str(folder)).encode([["the"] * 50, ["the"]])
+    assert (len(many.ids), len(one.ids)) == (50, 1)
+
+
+def test_begin_and_end_of_text_stand_in_for_cls_and_sep(tiny_encoder: Path, tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
+    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "pad_token": "[PAD]", "unk_token": UNK}
+    folder = save(tokenizer, tmp_path, **names, mask_token="[MASK]")
+    found = PieceTokenizer.from_pretrained(str(folder))
+    assert found.strings([found.cls_id, found.sep_id]) == ["[CLS]", "[SEP]"]
+
+
+@pytest.mark.parametrize("missing", ["pad_token", "cls_token", "sep_token", "mask_token"])
+def test_a_missing_special_piece_is_named(tiny_encoder: Path, tmp_path: Path, missing: str) -> None:
+    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
+    special = {k: v for k, v in zip(NAMES, SPECIAL, strict=True) if k != missing}
+    folder = save(tokenizer, tmp_path, **special)
+    with pytest.raises(ValueError, match=f"{tmp_path.name}.* defines no {missing}_id"):
+        PieceTokenizer.from_pretrained(str(folder))
+
+
+def test_a_slow_tokenizer_is_refused(tmp_path: Path) -> None:
+    CanineTokenizer().save_pretrained(tmp_path)
+    CanineConfig().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"only a slow tokenizer \(CanineTokenizer\)"):
+        PieceTokenizer.from_pretrained(str(tmp_path))
