@@ -15,7 +15,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer
+from thinc.api import Config, Optimizer, set_dropout_rate
 from torch import Tensor
 
 from ..architectures import SpanModel
@@ -239,7 +239,8 @@ class SeNER(TrainablePipe):
     ) -> dict[str, float]:
         """Learn from a batch of examples.
 
-        drop (float): Not used: the dropouts of the network are set in the model's config.
+        drop (float): Dropout of a thinc tok2vec below the table. The dropouts of the network itself
+            are set in the model's config.
         losses (Optional[dict[str, float]]): Takes the loss under the component's name.
 
         Raises ValueError if the loss is not a finite number, naming the update and the documents.
@@ -249,6 +250,7 @@ class SeNER(TrainablePipe):
         examples = list(examples)
         validate_examples(examples, "SeNER.update")
         self._require_initialized()
+        set_dropout_rate(self.model, drop)
         bands, backprop = self.model.begin_update([example.predicted for example in examples])
         bands = list(bands)
         loss, d_logits = self.get_loss(examples, bands)
