@@ -50,20 +50,11 @@ def transpose(band: Tensor) -> Tensor:
     """Put cell (j, i) in the place of cell (i, j).
 
     Row `i` of the result is column `i` of the table: its cells are those of all rows that share the
-    column. Column `c` of row `i` is the cell (i + c - window, i), which lies in column
-    `2 * window - c`; with `window` rows of zeros above and below, one step along `c` goes down a
-    row and left a column, a constant stride. Invalid cells may hold anything.
+    column. Cells whose `j` is not a row of the band are lost, and zero in the result.
 
-    band: (batch_size, n_tokens, 2 * window + 1, size). Returns a view of the same shape on a padded
-    copy, not contiguous.
+    band: (batch_size, n_tokens, 2 * window + 1, size). Returns the same shape.
     """
-    batch_size, n_tokens, n_columns, size = band.shape
-    window = n_columns // 2
-    padded = F.pad(band, (0, 0, 0, 0, window, window))
-    row = n_columns * size
-    shape = (batch_size, n_tokens, n_columns, size)
-    strides = ((n_tokens + 2 * window) * row, row, row - size, 1)
-    return _strided_view(padded, shape, strides, offset=2 * window * size)
+    return _apply(_Transpose, band)
 
 
 def row_blocks(tokens: Tensor, block_size: int, window: int) -> Tensor:
@@ -82,38 +73,60 @@ def band_of_blocks(products: Tensor, window: int) -> Tensor:
     products: (n_blocks, block_size + 2 * window, block_size, size), token by row.
     Returns a view, (n_blocks, block_size, 2 * window + 1, size).
     """
-    n_blocks, n_partners, block_size, size = products.shape
-    row = block_size * size
-    shape = (n_blocks, block_size, 2 * window + 1, size)
-    return _strided_view(products, shape, (n_partners * row, row + size, row, 1), offset=0)
+    return _apply(_BandOfBlocks, products, window)
 
 
-def _strided_view(
-    tensor: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], *, offset: int
-) -> Tensor:
-    """Do what `as_strided` does, where no element is taken twice."""
-    apply = cast(Callable[..., Tensor], _StridedView.apply)
-    return apply(tensor.contiguous(), shape, strides, offset)
+def _apply(function: type[torch.autograd.Function], *inputs: Tensor | int) -> Tensor:
+    return cast(Callable[..., Tensor], function.apply)(*inputs)
 
 
-class _StridedView(torch.autograd.Function):
-    """`as_strided` for views that take no element twice.
-
-    torch cannot see that, and adds up the gradient by index, which takes longer than the rest of
-    the network; a copy into the same view of zeros is enough.
+class _Transpose(torch.autograd.Function):
+    """Column `c` of row `i` is the cell (i, i + c - window), and goes to row `i + c - window`,
+    column `2 * window - c`. With `window` rows above and below that take the invalid cells, one
+    step along `c` goes down a row and left a column, which is a constant stride. The gradient goes
+    the same way back.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, tensor: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
-    ) -> Tensor:
-        ctx.source_shape, ctx.view = tensor.shape, (shape, strides, offset)
-        return tensor.as_strided(shape, strides, tensor.storage_offset() + offset)
+    def forward(ctx: Any, band: Tensor) -> Tensor:
+        batch_size, n_tokens, n_columns, size = band.shape
+        window = n_columns // 2
+        padded = band.new_empty(batch_size, n_tokens + 2 * window, n_columns, size)
+        padded[:, window : 2 * window] = 0  # only here has a row of the result invalid cells
+        padded[:, n_tokens : n_tokens + window] = 0
+        text, row = padded.stride()[:2]
+        target = padded.as_strided(band.shape, (text, row, row - size, 1), 2 * window * size)
+        target.copy_(band)
+        return padded[:, window : window + n_tokens]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        shape, strides, offset = ctx.view
-        source = grad.new_zeros(ctx.source_shape)
-        source.as_strided(shape, strides, offset).copy_(grad)
-        return source, None, None, None
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return transpose(grad)
+
+
+class _BandOfBlocks(torch.autograd.Function):
+    """A view with constant strides, as one step along the band goes down a row of `products`.
+
+    torch does not see that the view takes nothing twice, and would add up the gradient by index,
+    which takes longer than the rest of the network; a copy into the same view of zeros is enough.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, products: Tensor, window: int) -> Tensor:
+        ctx.shape, ctx.window = products.shape, window
+        return _band_view(products.contiguous(), window)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        products = grad.new_zeros(ctx.shape)
+        _band_view(products, ctx.window).copy_(grad)
+        return products, None
+
+
+def _band_view(products: Tensor, window: int) -> Tensor:
+    n_blocks, _, block_size, size = products.shape
+    block, row = products.stride()[:2]
+    shape = (n_blocks, block_size, 2 * window + 1, size)
+    return products.as_strided(shape, (block, row + size, row, 1))

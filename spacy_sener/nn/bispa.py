@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import band
+from .table_dropout import TableDropout
 
 Columns = Literal["paper", "released"]
 """Whether cell (i, j) sees row i and column j, or row i and column i (the authors' code)."""
@@ -32,12 +33,13 @@ def sinusoidal_positions(n_positions: int, size: int) -> Tensor:
 def rotate(vectors: Tensor, positions: Tensor) -> Tensor:
     """Turn each pair of features (2k, 2k + 1) by the angle of its position.
 
-    vectors: (..., n_positions, size). positions: table of `sinusoidal_positions`.
+    vectors: (..., n_positions, size). positions: table of `sinusoidal_positions`, whose type the
+    result has.
     """
     sine, cosine = positions.chunk(2, dim=-1)
     pairs = vectors.to(positions.dtype).unflatten(-1, (-1, 2))
-    turned = torch.view_as_complex(pairs.contiguous()) * torch.complex(cosine, sine)
-    return torch.view_as_real(turned).flatten(-2).to(vectors.dtype)
+    turned = torch.view_as_complex(pairs) * torch.complex(cosine, sine)
+    return torch.view_as_real(turned).flatten(-2)
 
 
 class RowAttention(nn.Module):
@@ -62,13 +64,15 @@ class RowAttention(nn.Module):
 
     def _attend(self, rows: Tensor, bias: Tensor, positions: Tensor) -> Tensor:
         query, key, value = self.qkv(rows).chunk(3, dim=-1)
-        attended = F.scaled_dot_product_attention(
-            rotate(query, positions)[:, None],
-            rotate(key, positions)[:, None],
-            value[:, None],
-            attn_mask=bias.to(value.dtype)[:, None, None],
-        )
-        return attended[:, 0]
+        # On CPU the kernel's backward pass takes longer in half precision than in single.
+        with torch.autocast("cpu", enabled=False):
+            attended = F.scaled_dot_product_attention(
+                rotate(query, positions)[:, None],
+                rotate(key, positions)[:, None],
+                value.to(positions.dtype)[:, None],
+                attn_mask=bias[:, None, None],
+            )
+        return attended.squeeze(1)
 
 
 class BiSPA(nn.Module):
@@ -97,7 +101,7 @@ class BiSPA(nn.Module):
         self.conv1 = nn.Conv2d(size, size, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(size, size, 3, padding=1, bias=False)
         self.conv_norm = nn.LayerNorm(size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = TableDropout(dropout)
 
     def forward(self, table: Tensor, valid: Tensor) -> Tensor:
         """Let every span see the spans that share an end with it, and its neighbours.
@@ -119,11 +123,14 @@ class BiSPA(nn.Module):
         positions = self.positions[self.span_window - window : self.span_window + window + 1]
         bias = torch.zeros_like(valid, dtype=positions.dtype).masked_fill_(~valid, NEVER)
         by_row = self.rows(table, bias, positions)
-        by_column = self.columns(band.transpose(table).contiguous(), bias, positions)
+        by_column = self.columns(band.transpose(table), bias, positions)
+        # dense([rows; columns]) as a sum: spares the concatenation.
+        for_rows, for_columns = self.dense.weight.chunk(2, dim=1)
+        by_column = F.linear(by_column, for_columns)
         if self.turn_back:
             by_column = band.transpose(by_column)
-        both = torch.cat([by_row, by_column], dim=-1)
-        return self.attention_norm(table + self.dropout(self.dense(both)))
+        change = F.linear(by_row, for_rows, self.dense.bias) + by_column
+        return self.attention_norm(table + self.dropout(change))
 
     def _convolve(self, table: Tensor, valid: Tensor) -> Tensor:
         keep = valid[..., None].to(table.dtype)
