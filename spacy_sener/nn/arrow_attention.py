@@ -14,7 +14,7 @@ memory grow with N k, never with N^2.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -118,9 +118,7 @@ def _dense_mask(key_mask: Tensor, window: int, *, global_first: bool) -> Tensor:
     return (seen & key_mask) | torch.diag(position >= 0)
 
 
-def _block_mask(
-    piece_lengths: Tensor, n_pieces: int, window: int, *, global_first: bool
-) -> Tensor:
+def _block_mask(piece_lengths: Tensor, n_pieces: int, window: int, *, global_first: bool) -> Tensor:
     """(batch, blocks, block_size, [1 +] 3 * block_size), see `AttentionPattern.mask`.
 
     Key 0 is masked in the neighbourhood where it has a column of its own. Padding rows see
@@ -138,8 +136,39 @@ def _block_mask(
     return torch.cat([torch.ones_like(mask[..., :1]), mask], dim=-1)
 
 
+class RelativeScores(Protocol):
+    """Scores that depend on positions, to add to query . key: DeBERTa's. Already scaled."""
+
+    def dense(self, query: Tensor, key: Tensor) -> Tensor:
+        """(batch, heads, pieces, head_dim) twice -> (batch, heads, pieces, pieces)."""
+        ...
+
+    def first_row(self, query: Tensor, key: Tensor) -> Tensor:
+        """Query 0 with all keys; as `dense` -> (batch, heads, 1, pieces)."""
+        ...
+
+    def first_column(self, query: Tensor, key: Tensor) -> Tensor:
+        """All queries with key 0; as `dense` -> (batch, heads, pieces, 1)."""
+        ...
+
+    def blocks(self, query: Tensor, key: Tensor, size: int) -> Tensor:
+        """Queries of consecutive blocks with the 3 * size keys around each.
+
+        (batch, blocks * size, heads, head_dim), (batch, (blocks + 2) * size, heads, head_dim) ->
+        (batch, blocks, heads, size, 3 * size). What is masked may hold any finite value.
+        """
+        ...
+
+
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, pattern: AttentionPattern, *, dropout: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    pattern: AttentionPattern,
+    *,
+    dropout: float = 0.0,
+    scale: float | None = None,
+    relative: RelativeScores | None = None,
 ) -> Tensor:
     """Attend as the pattern says.
 
@@ -147,44 +176,63 @@ def attend(
         query, key, value: (batch, heads, pieces, head_dim).
         pattern: of the same batch.
         dropout: share of attention probabilities that are dropped.
+        scale: of query . key; 1 / sqrt(head_dim) if None.
+        relative: further scores.
 
     Returns:
         (batch, heads, pieces, head_dim); rows of padding are finite and mean nothing.
     """
     if pattern.block_size is None:
-        query = scale_first_row(query, pattern)
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=pattern.mask, dropout_p=dropout
-        )
-    context = _attend_blocks(query, key, value, pattern, dropout)
+        bias = None if relative is None else relative.dense(query, key)
+        return _attend_dense(query, key, value, pattern, pattern.mask, bias, dropout, scale)
+    context = _attend_blocks(query, key, value, pattern, dropout, scale, relative)
     if not pattern.global_first:
         return context
-    first = F.scaled_dot_product_attention(
-        scale_first_row(query[:, :, :1], pattern),
-        key,
-        value,
-        attn_mask=pattern.key_mask,
-        dropout_p=dropout,
+    first = query[:, :, :1]
+    bias = None if relative is None else relative.first_row(first, key)
+    row = _attend_dense(first, key, value, pattern, pattern.key_mask, bias, dropout, scale)
+    return torch.cat([row, context[:, :, 1:]], dim=2)
+
+
+def _attend_dense(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    pattern: AttentionPattern,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    dropout: float,
+    scale: float | None,
+) -> Tensor:
+    """All queries given, of which the first is query 0, with all keys."""
+    if pattern.row_factors is not None:
+        factors = pattern.row_factors[:, None, None, None]
+        first = (query[:, :, :1] * factors).to(query.dtype)
+        query = torch.cat([first, query[:, :, 1:]], dim=2)
+        if bias is not None:
+            bias[:, :, :1] *= factors.to(bias.dtype)
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=_masked(bias, mask), dropout_p=dropout, scale=scale
     )
-    return torch.cat([first, context[:, :, 1:]], dim=2)
 
 
-def scale_first_row(query: Tensor, pattern: AttentionPattern) -> Tensor:
-    """Multiply query 0, and by that all of its scores, by the LogN factors.
-
-    Args:
-        query: (batch, heads, pieces, head_dim), any number of pieces from 1 on.
-    """
-    if pattern.row_factors is None:
-        return query
-    first = (query[:, :, :1] * pattern.row_factors[:, None, None, None]).to(query.dtype)
-    return first if query.shape[2] == 1 else torch.cat([first, query[:, :, 1:]], dim=2)
+def _masked(bias: Tensor | None, mask: Tensor | None) -> Tensor | None:
+    """One mask of the two: True or False if there is no bias, else scores to add."""
+    if bias is None or mask is None:
+        return mask if bias is None else bias
+    return bias.masked_fill(~mask, -math.inf)
 
 
 def _attend_blocks(
-    query: Tensor, key: Tensor, value: Tensor, pattern: AttentionPattern, dropout: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    pattern: AttentionPattern,
+    dropout: float,
+    scale: float | None,
+    relative: RelativeScores | None,
 ) -> Tensor:
-    """Attend block by block; the row of query 0 is that of any other query.
+    """Attend block by block; query 0 is treated as any other.
 
     Probabilities, and the overlapping keys and values of neighbouring blocks, are built again in
     the backward pass instead of being kept.
@@ -194,75 +242,94 @@ def _attend_blocks(
     batch, _, n_pieces, _ = query.shape
     size, n_blocks = pattern.block_size, pattern.mask.shape[1]
     tail = n_blocks * size - n_pieces
+    column = None
+    if relative is not None and pattern.global_first:
+        column = F.pad(relative.first_column(query, key), (0, 0, 0, tail))
     # (batch, pieces, heads, head_dim) is how the projections lie in memory
     query = F.pad(query.transpose(1, 2), (0, 0, 0, 0, 0, tail))
     key, value = (F.pad(x.transpose(1, 2), (0, 0, 0, 0, size, tail + size)) for x in (key, value))
+    first = slice(size, size + 1 if pattern.global_first else size)
     step = max(1, BLOCKS_AT_ONCE // batch)
     chunks = []
     for start in range(0, n_blocks, step):
         stop = min(start + step, n_blocks)
-        near = slice(start * size, (stop + 2) * size)
-        inputs = (
-            query[:, start * size : stop * size],
-            key[:, near],
-            value[:, near],
-            key[:, size : size + 1] if pattern.global_first else None,
-            value[:, size : size + 1] if pattern.global_first else None,
-            pattern.mask[:, start:stop],
-            dropout,
+        rows, near = slice(start * size, stop * size), slice(start * size, (stop + 2) * size)
+        chunk = _Chunk(
+            mask=pattern.mask[:, start:stop],
+            first_column=None if column is None else column[:, :, rows],
+            relative=relative,
+            dropout=dropout,
+            scale=scale,
         )
+        inputs = query[:, rows], key[:, near], value[:, near], key[:, first], value[:, first]
         if torch.is_grad_enabled() and query.requires_grad:
-            chunks.append(checkpoint(_attend_chunk, *inputs, use_reentrant=False))
+            chunks.append(checkpoint(chunk.attend, *inputs, use_reentrant=False))
         else:
-            chunks.append(_attend_chunk(*inputs))
+            chunks.append(chunk.attend(*inputs))
     return torch.cat(chunks, dim=1)[:, :n_pieces].transpose(1, 2)
 
 
-def _attend_chunk(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    first_key: Tensor | None,
-    first_value: Tensor | None,
-    mask: Tensor,
-    dropout: float,
-) -> Tensor:
-    """Attend some consecutive blocks.
+@dataclass(frozen=True)
+class _Chunk:
+    """Some consecutive blocks of queries."""
 
-    Args:
-        query: (batch, blocks * block_size, heads, head_dim).
-        key, value: (batch, (blocks + 2) * block_size, heads, head_dim).
-        first_key, first_value: (batch, 1, heads, head_dim), key 0 if every query sees it.
-        mask: (batch, blocks, block_size, keys).
+    mask: Tensor  # (batch, blocks, block_size, keys)
+    first_column: Tensor | None  # (batch, heads, blocks * block_size, 1), relative scores of key 0
+    relative: RelativeScores | None
+    dropout: float
+    scale: float | None
 
-    Returns:
-        (batch, blocks * block_size, heads, head_dim).
-    """
-    batch, n_blocks, size, _ = mask.shape
-    context = F.scaled_dot_product_attention(
-        query.reshape(batch * n_blocks, size, *query.shape[2:]).transpose(1, 2),
-        _neighbourhoods(key, first_key, size).transpose(1, 2),
-        _neighbourhoods(value, first_value, size).transpose(1, 2),
-        attn_mask=mask.flatten(0, 1)[:, None],
-        dropout_p=dropout,
-    )
-    return context.transpose(1, 2).reshape(query.shape)
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, first_key: Tensor, first_value: Tensor
+    ) -> Tensor:
+        """Attend all blocks at once.
+
+        Args:
+            query: (batch, blocks * block_size, heads, head_dim).
+            key, value: (batch, (blocks + 2) * block_size, heads, head_dim).
+            first_key, first_value: (batch, 1 or 0, heads, head_dim), key 0 if all queries see it.
+
+        Returns:
+            (batch, blocks * block_size, heads, head_dim).
+        """
+        size = self.mask.shape[2]
+        mask = self.mask[:, :, None]  # (batch, blocks, 1, block_size, keys)
+        bias = None if self.relative is None else self._bias(self.relative, query, key)
+        mask_or_bias = _masked(bias, mask)
+        assert mask_or_bias is not None
+        context = F.scaled_dot_product_attention(
+            query.reshape(-1, size, *query.shape[2:]).transpose(1, 2),
+            _neighbourhoods(key, first_key, size).transpose(1, 2),
+            _neighbourhoods(value, first_value, size).transpose(1, 2),
+            attn_mask=mask_or_bias.flatten(0, 1),
+            dropout_p=self.dropout,
+            scale=self.scale,
+        )
+        return context.transpose(1, 2).reshape(query.shape)
+
+    def _bias(self, relative: RelativeScores, query: Tensor, key: Tensor) -> Tensor:
+        """(batch, blocks, heads, block_size, keys)."""
+        size = self.mask.shape[2]
+        bias = relative.blocks(query, key, size)
+        if self.first_column is None:
+            return bias
+        column = torch.unflatten(self.first_column, 2, (-1, size)).transpose(1, 2)
+        return torch.cat([column, bias], dim=-1)
 
 
-def _neighbourhoods(x: Tensor, first: Tensor | None, size: int) -> Tensor:
-    """The 3 * size rows around each block, row 0 of the document in front of them.
+def _neighbourhoods(x: Tensor, first: Tensor, size: int) -> Tensor:
+    """The 3 * size rows around each block, with the rows of `first` in front of them.
 
     Args:
         x: (batch, (blocks + 2) * size, heads, head_dim).
-        first: (batch, 1, heads, head_dim) or None.
+        first: (batch, 1 or 0, heads, head_dim).
 
     Returns:
         (batch * blocks, [1 +] 3 * size, heads, head_dim).
     """
     near = x.unfold(1, 3 * size, size).movedim(-1, 2)  # (batch, blocks, 3 * size, heads, head_dim)
-    if first is not None:
-        near = torch.cat([first[:, None].expand(-1, near.shape[1], -1, -1, -1), near], dim=2)
-    return near.flatten(0, 1)
+    first = first[:, None].expand(-1, near.shape[1], -1, -1, -1)
+    return torch.cat([first, near], dim=2).flatten(0, 1)
 
 
 class ArrowSelfAttention(nn.Module):
@@ -271,12 +338,16 @@ class ArrowSelfAttention(nn.Module):
     The names `query`, `key` and `value` are kept: pretrained weights and LoRA targets fit.
     """
 
-    def __init__(self, stock: nn.Module):
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+
+    def __init__(self, stock: Any):
         """Take over the projections of `stock`, a Bert-, Roberta- or ElectraSelfAttention."""
         super().__init__()
         self.query, self.key, self.value = stock.query, stock.key, stock.value
-        self.num_heads: int = stock.num_attention_heads  # type: ignore[assignment]
-        self.dropout: nn.Module = stock.dropout  # type: ignore[assignment]
+        self.dropout: nn.Dropout = stock.dropout
+        self.num_heads: int = stock.num_attention_heads
 
     def forward(self, hidden_states: Tensor, pattern: AttentionPattern) -> Tensor:
         """(batch, pieces, hidden_size) -> (batch, pieces, hidden_size)."""
@@ -290,7 +361,7 @@ class ArrowSelfAttention(nn.Module):
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(batch, pieces, heads * head_dim) -> (batch, heads, pieces, head_dim)."""
-    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (num_heads, -1)).transpose(1, 2)
 
 
 def join_heads(x: Tensor) -> Tensor:

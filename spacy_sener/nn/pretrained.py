@@ -1,0 +1,118 @@
+"""Pretrained encoders from a local folder or from the Hugging Face hub."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from .families import family_of
+
+CONFIG_FILE = "config.json"
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+
+
+def load_config(source: str | Path) -> PretrainedConfig:
+    """Read an encoder's config.
+
+    Args:
+        source: a folder, or a name on the Hugging Face hub.
+
+    Raises:
+        FileNotFoundError: there is no such folder or name, or no config in it.
+        ValueError: the config can't be read, or its family is not supported.
+    """
+    _check_folder(source, (CONFIG_FILE,), "config")
+    with _errors_named(source, f"config ({CONFIG_FILE})"):
+        config = AutoConfig.from_pretrained(str(source), trust_remote_code=False)
+    family_of(config)
+    return config
+
+
+def load_model(source: str | Path, config: PretrainedConfig) -> PreTrainedModel:
+    """Load an encoder's weights, in float32 and in eval mode.
+
+    Safetensors are preferred; a .bin is read as plain tensors (`weights_only`), which runs no
+    code. No code that comes with a model is ever run.
+
+    Args:
+        source: a folder, or a name on the Hugging Face hub.
+        config: from `load_config`, which may have been changed.
+
+    Raises:
+        FileNotFoundError: no weight file was found.
+        ValueError: the file is damaged, or lacks weights that the encoder needs.
+    """
+    _check_folder(source, WEIGHT_FILES, "weights")
+    options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
+    with _errors_named(source, f"weights ({', '.join(WEIGHT_FILES)})"), _quiet():
+        model, info = AutoModel.from_pretrained(
+            str(source),
+            config=config,
+            attn_implementation="eager",  # the only one that all families build without a check
+            trust_remote_code=False,
+            weights_only=True,
+            output_loading_info=True,
+            **options,
+        )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ValueError(
+            f"the weights of encoder '{source}' lack {len(missing)} of the tensors that a "
+            f"'{config.model_type}' needs, the first of them '{missing[0]}'; are they of another "
+            "model than the config beside them?"
+        )
+    return model.float()
+
+
+def build_model(config: PretrainedConfig) -> PreTrainedModel:
+    """A model of the config's shape with random weights, in float32."""
+    options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
+    return AutoModel.from_config(config, attn_implementation="eager", **options).float()
+
+
+def _check_folder(source: str | Path, names: tuple[str, ...], what: str) -> None:
+    """Names on the hub pass; of a folder, any one of the files must be there."""
+    folder = Path(source)
+    if folder.is_dir() and not any((folder / name).is_file() for name in names):
+        raise FileNotFoundError(
+            f"the folder '{source}' holds no {what} of an encoder: looked for {', '.join(names)}"
+        )
+
+
+@contextlib.contextmanager
+def _errors_named(source: str | Path, what: str) -> Iterator[None]:
+    """Turn the many errors of loading into two that name the source."""
+    is_folder = Path(source).is_dir()
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        if is_folder:
+            raise ValueError(f"can't read the {what} in folder '{source}': {error}") from error
+        raise FileNotFoundError(
+            f"can't load the {what} of encoder '{source}': it is no folder here, and the Hugging "
+            f"Face hub did not give it: {error}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No talk of unused weights and no progress bar: what matters is checked, and raised."""
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
