@@ -14,20 +14,7 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 from spacy_sener.pieces import PieceTokenizer
 
 NAMES = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
-NASTY = ["Straße", "İstanbul", "don't", "2009-14", "\x01", "\u200b", "👩", "中文", "...", "a b", " x"]
-    "Straße",
-    "İstanbul",
-    "don't",
-    "2009-14",
-    "\x01",
-    "\u200b",
-    "👩‍🔬",
-    "中文",
-    "...",
-    "a b",
-    " x",
-    "é",
-]
+NASTY = ["Straße", "İstanbul", "don't", "2009-14", "\x01", "\u200b", "👩", "中文", "a b", " x"]
 WORDS = st.lists(
     st.sampled_from([*TEXT.split(), *NASTY])
     | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8),
