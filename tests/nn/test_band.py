@@ -38,6 +38,18 @@ def test_transpose_swaps_the_ends_of_every_cell(n_tokens: int, window: int) -> N
             assert torch.equal(turned[:, i, window + j - i], swapped)
 
 
+@pytest.mark.parametrize(("n_tokens", "window"), [(1, 3), (3, 6), (7, 3), (20, 2)])
+def test_transpose_leaves_no_cell_to_chance(n_tokens: int, window: int) -> None:
+    cells = numbered(n_tokens, window)
+    torch.use_deterministic_algorithms(True)  # memory that is not written is NaN
+    try:
+        turned = band.transpose(cells)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    inside = band.valid_cells(torch.tensor([n_tokens]), n_tokens, window)[0]
+    assert not turned[:, ~inside].any()
+
+
 def test_transpose_twice_gives_the_valid_cells_back() -> None:
     cells = numbered(9, 4)
     valid = band.valid_cells(torch.tensor([9, 9]), 9, 4)
