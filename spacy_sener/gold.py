@@ -14,7 +14,7 @@ from .types import Floats, SpanBand, Window
 
 TOO_LONG = "longer than span_window allows"
 MISALIGNED = "not aligned with the tokens"
-UNREADABLE = "made of whitespace or of tokens without a word piece"
+BLANK = "made of whitespace only"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ class GoldCount:
 
     span_window: int
     n_cells: int = 0
-    n_spans: int = 0
     label_cells: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -42,8 +41,7 @@ class GoldCount:
         visible = np.cumsum([not token.is_space for token in doc])
         n, reach = int(visible[-1]) if len(doc) else 0, self.span_window
         self.n_cells += n * n if n <= reach else n * (2 * reach + 1) - reach * (reach + 1)
-        for span in gold_spans(example, spans_key, self.left_out):
-            self.n_spans += 1
+        for span in dict.fromkeys(gold_spans(example, spans_key, self.left_out)):
             distance = int(visible[span.end] - visible[span.start])
             if distance > reach:
                 self.left_out[TOO_LONG] += 1
@@ -84,7 +82,7 @@ def gold_spans(example: Example, spans_key: str, left_out: Counter[str]) -> list
         if visible:
             found.append(GoldSpan(visible[0], visible[-1], span.label_))
         else:
-            left_out[UNREADABLE] += 1
+            left_out[BLANK] += 1
     return found
 
 
