@@ -54,6 +54,9 @@ def build_adamw_v1(
     for name, value in [("head_learn_rate", head_learn_rate), ("grad_clip", grad_clip)]:
         if value <= 0:
             raise ValueError(f"[training.optimizer] {name} must be above 0, not {value}.")
+    for name, value in [("encoder_learn_rate", encoder_learn_rate), ("weight_decay", weight_decay)]:
+        if value < 0:
+            raise ValueError(f"[training.optimizer] {name} must be 0 or more, not {value}.")
     if not 0 <= warmup_steps <= total_steps:
         raise ValueError(
             "[training.optimizer] warmup_steps must lie between 0 and total_steps; they are "

@@ -1,0 +1,418 @@
+"""The torch module inside a thinc model, against updates computed by hand in float64."""
+
+import os
+import signal
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import srsly
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from thinc.api import Adam, Optimizer
+from torch import Tensor, nn
+
+from spacy_sener.optimizers import AdamW, build_adamw_v1
+from spacy_sener.shim import TorchShim
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+RNG = np.random.default_rng(0)
+X = torch.from_numpy(RNG.normal(size=(5, 4)).astype("f"))
+HEAD_RATE, ENCODER_RATE, DECAY = 0.1, 0.02, 0.3
+
+
+class Toy(nn.Module):
+    """Parameters of no, one and two dimensions; some are frozen, one gets no gradient."""
+
+    def __init__(self, width: int = 4, dropout: float = 0.0, base: int = 0) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(4, width)
+        self.frozen = nn.Linear(width, width).requires_grad_(False)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, 3)
+        self.scale = nn.Parameter(torch.tensor(1.5))
+        self.unused = nn.Parameter(torch.ones(2, 2))
+        generator = torch.Generator().manual_seed(base)
+        for p in self.frozen.parameters():
+            p.data.normal_(generator=generator)
+        self.n_calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.n_calls += 1
+        hidden = self.dropout(torch.tanh(self.frozen(self.encoder(x))))
+        return self.head(self.norm(hidden)) * self.scale
+
+
+def build(spec: dict[str, Any]) -> Toy:
+    return Toy(**spec)
+
+
+def make_shim(**settings: Any) -> TorchShim:
+    spec = {"width": 4, "dropout": settings.pop("dropout", 0.0)}
+    shim = TorchShim(build, encoder_prefix="encoder.", **settings)
+    torch.manual_seed(0)
+    shim.set_module(build(spec), spec)
+    return shim
+
+
+def make_adamw(**settings: Any) -> AdamW:
+    rates = {"head_learn_rate": HEAD_RATE, "encoder_learn_rate": ENCODER_RATE}
+    steps = {"warmup_steps": 2, "total_steps": 6, "weight_decay": DECAY}
+    return build_adamw_v1(**{**rates, **steps, **settings})
+
+
+def weights(shim: TorchShim) -> dict[str, Array]:
+    return {
+        name: p.detach().numpy().astype(np.float64).copy()
+        for name, p in shim.module.named_parameters()
+    }
+
+
+def gradients(shim: TorchShim) -> dict[str, Array]:
+    return {
+        name: p.grad.numpy().astype(np.float64).copy()
+        for name, p in shim.module.named_parameters()
+        if p.grad is not None
+    }
+
+
+def backprop(shim: TorchShim, x: Tensor = X, **settings: Any) -> None:
+    output, callback = shim.begin_update([x], **settings)
+    callback(torch.arange(output.numel(), dtype=output.dtype).view_as(output))
+
+
+def adam(moments: dict[str, list[Array]], name: str, gradient: Array, step: int) -> Array:
+    """The step of Adam for one parameter, without its rate."""
+    first, second = moments.setdefault(name, [np.zeros_like(gradient), np.zeros_like(gradient)])
+    first = moments[name][0] = 0.9 * first + 0.1 * gradient
+    second = moments[name][1] = 0.999 * second + 0.001 * gradient**2
+    return first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+
+
+def adamw_by_hand(
+    before: dict[str, Array],
+    found: dict[str, Array],
+    moments: dict[str, list[Array]],
+    step: int,
+    rate: float,
+    grad_clip: float,
+) -> dict[str, Array]:
+    norm = np.sqrt(sum((gradient**2).sum() for gradient in found.values()))
+    scale = min(1.0, grad_clip / norm)
+    after = dict(before)
+    for name, gradient in found.items():
+        own_rate = rate * (ENCODER_RATE / HEAD_RATE if name.startswith("encoder.") else 1)
+        decay = DECAY if name in ("encoder.weight", "head.weight") else 0
+        kept = before[name] * (1 - own_rate * decay)
+        after[name] = kept - own_rate * adam(moments, name, scale * gradient, step)
+    return after
+
+
+@pytest.mark.parametrize("grad_clip", [0.01, 1.0, 1e6])
+def test_updates_are_those_of_adamw(grad_clip: float) -> None:
+    """Two rates, no decay of vectors, one norm of all gradients; warm-up and decay of the rate."""
+    shim, optimizer = make_shim(), make_adamw(grad_clip=grad_clip)
+    moments: dict[str, list[Array]] = {}
+    for step, share in enumerate([1 / 3, 2 / 3, 1, 3 / 4, 2 / 4], start=1):
+        backprop(shim)
+        before, found = weights(shim), gradients(shim)
+        assert set(found) == {
+            *("encoder.weight", "encoder.bias", "norm.weight", "norm.bias"),
+            *("head.weight", "head.bias", "scale"),
+        }
+        expected = adamw_by_hand(before, found, moments, step, share * HEAD_RATE, grad_clip)
+        shim.finish_update(optimizer)
+        optimizer.step_schedules()
+        for name, value in weights(shim).items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        assert gradients(shim) == {}
+
+
+def test_updates_by_an_optimizer_of_thinc() -> None:
+    """Also of parameters without dimensions. thinc clips each gradient by itself, if at all."""
+    shim, optimizer = make_shim(), Adam(0.1, L2=0.0, grad_clip=0.0)
+    moments: dict[str, list[Array]] = {}
+    for step in (1, 2, 3):
+        backprop(shim)
+        before, found = weights(shim), gradients(shim)
+        shim.finish_update(optimizer)
+        for name, value in weights(shim).items():
+            expected = before[name]
+            if name in found:
+                expected = expected - 0.1 * adam(moments, name, found[name], step)
+            np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert shim.module.scale.shape == ()
+
+
+@pytest.mark.parametrize("make_optimizer", [make_adamw, lambda: Adam(0.1)])
+def test_nothing_changes_without_gradients(make_optimizer: Callable[[], Optimizer]) -> None:
+    shim = make_shim()
+    before = weights(shim)
+    shim.finish_update(make_optimizer())
+    for name, value in weights(shim).items():
+        assert (value == before[name]).all(), name
+
+
+def test_gradients_of_calls_add_up() -> None:
+    shim = make_shim()
+    backprop(shim, X)
+    first = gradients(shim)
+    shim.module.zero_grad()
+    backprop(shim, 2 * X)
+    second = gradients(shim)
+    shim.module.zero_grad()
+    backprop(shim, X)
+    backprop(shim, 2 * X)
+    for name, value in gradients(shim).items():
+        np.testing.assert_allclose(value, first[name] + second[name], rtol=1e-5, atol=1e-5)
+
+
+def test_the_gradient_of_the_inputs() -> None:
+    """By central differences, one input at a time."""
+    shim = make_shim()
+    shim.module.double()
+    x = X[:2].double().requires_grad_()
+    d_output = torch.arange(6.0, dtype=torch.float64).view(2, 3)
+    _, callback = shim.begin_update([x])
+    [d_x] = callback(d_output)
+    assert d_x is not None
+    for i in np.ndindex(2, 4):
+        step = torch.zeros_like(x)
+        step[i] = 1e-6
+        ends = [(shim.predict([x.detach() + sign * step]) * d_output).sum() for sign in (1, -1)]
+        assert d_x[i].item() == pytest.approx((ends[0] - ends[1]).item() / 2e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_running_again_for_the_gradient_changes_nothing(mixed_precision: bool) -> None:
+    """The same dropout is drawn, though other numbers were drawn in between."""
+    found = {}
+    for recompute in (False, True):
+        shim = make_shim(dropout=0.5, mixed_precision=mixed_precision)
+        x = X.clone().requires_grad_()
+        torch.manual_seed(1)
+        output, callback = shim.begin_update([x], recompute=recompute)
+        torch.rand(7)
+        [d_x] = callback(torch.ones_like(output))
+        assert shim.module.n_calls == 1 + recompute
+        assert not output.requires_grad
+        found[recompute] = [output, d_x, *(p.grad for p in shim.module.parameters())]
+        torch.manual_seed(2)
+        other, _ = shim.begin_update([x], recompute=recompute)
+        assert not torch.equal(other, output)
+    for kept, again in zip(found[False], found[True], strict=True):
+        assert (kept is None) == (again is None)
+        assert kept is None or torch.equal(kept, again)
+
+
+def test_mixed_precision_is_bfloat16_with_weights_in_single() -> None:
+    plain, mixed = make_shim(), make_shim(mixed_precision=True)
+    output = mixed.predict([X])
+    assert output.dtype == torch.bfloat16 or not torch.equal(output, plain.predict([X]))
+    torch.testing.assert_close(output.float(), plain.predict([X]), rtol=0.05, atol=0.05)
+    backprop(mixed)
+    assert {p.dtype for p in mixed.module.parameters()} == {torch.float32}
+    assert {p.grad.dtype for p in mixed.module.parameters() if p.grad is not None} == {
+        torch.float32
+    }
+
+
+def test_predictions_are_made_without_dropout_or_gradients() -> None:
+    shim = make_shim(dropout=0.5)
+    shim.begin_update([X])
+    first, second = shim.predict([X]), shim.predict([X])
+    assert torch.equal(first, second)
+    assert not first.requires_grad
+
+
+def averaged_by_hand(history: list[dict[str, Array]]) -> dict[str, Array]:
+    averages = {name: np.zeros_like(value) for name, value in history[0].items()}
+    for n, values in enumerate(history, start=1):
+        kept = min((1 + n) / (10 + n), 0.9999)
+        for name, value in values.items():
+            averages[name] = kept * averages[name] + (1 - kept) * value
+    return averages
+
+
+@pytest.mark.parametrize(
+    "make_optimizer", [lambda: make_adamw(use_averages=True), lambda: Adam(0.1)]
+)
+def test_averages_stand_in_for_the_weights(make_optimizer: Callable[[], Optimizer]) -> None:
+    shim, optimizer = make_shim(), make_optimizer()
+    history = []
+    for _ in range(4):
+        backprop(shim)
+        shim.finish_update(optimizer)
+        history.append(weights(shim))
+    for first, second in pairwise(history):
+        assert (first["scale"] != second["scale"]).all()
+    expected = averaged_by_hand(history)
+    for name in ("unused", "frozen.weight", "frozen.bias"):  # never updated: never averaged
+        expected[name] = history[0][name]
+    before, answer = weights(shim), shim.predict([X])
+    with shim.use_params(optimizer.averages):
+        for name, value in weights(shim).items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        assert not torch.equal(shim.predict([X]), answer)
+    with pytest.raises(ZeroDivisionError), shim.use_params(optimizer.averages):
+        _ = 1 / 0
+    for name, value in weights(shim).items():
+        assert (value == before[name]).all(), name
+
+
+def test_averages_of_others_are_left_alone() -> None:
+    shim = make_shim()
+    before = weights(shim)
+    with shim.use_params({(shim.id + 1, "scale"): np.zeros(1, dtype="f"), (0, "W"): None}):
+        assert weights(shim)["scale"] == before["scale"]
+    with TorchShim(build).use_params({(1, "scale"): None}):
+        pass
+
+
+def test_bytes_and_back() -> None:
+    shim = make_shim()
+    backprop(shim)
+    shim.finish_update(make_adamw())
+    again = TorchShim(build).from_bytes(shim.to_bytes())
+    assert again.spec == shim.spec
+    assert torch.equal(again.predict([X]), shim.predict([X]))
+    assert again.to_bytes() == shim.to_bytes()
+    assert [p.requires_grad for p in again.module.parameters()] == [
+        p.requires_grad for p in shim.module.parameters()
+    ]
+
+
+def test_bytes_of_nothing() -> None:
+    shim = TorchShim(build)
+    assert shim.to_bytes() == b""
+    with pytest.raises(ValueError, match=r"no weights yet: call nlp.initialize\(\)"):
+        _ = shim.from_bytes(b"").module
+
+
+GOOD = make_shim().to_bytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(length=st.integers(1, len(GOOD) - 1))
+def test_bytes_cut_short_are_refused(length: int) -> None:
+    with pytest.raises(ValueError, match="saved model is damaged"):
+        TorchShim(build).from_bytes(GOOD[:length])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00" * 50,
+        b"{}",
+        b"<html>not found</html>",
+        GOOD[1:],
+        GOOD + b"\x00",
+        srsly.msgpack_dumps({"spec": {}, "weights": "text"}),
+        srsly.msgpack_dumps({"spec": {}, "weights": b""}),
+        srsly.msgpack_dumps({"spec": {}}),
+        srsly.msgpack_dumps([1, 2]),
+        srsly.msgpack_dumps(7),
+    ],
+)
+def test_other_bytes_are_refused(data: bytes) -> None:
+    shim = make_shim()
+    before = shim.to_bytes()
+    with pytest.raises(ValueError, match="saved model is damaged"):
+        shim.from_bytes(data)
+    assert shim.to_bytes() == before  # what was there is still there
+
+
+class Deeper(Toy):
+    def __init__(self, **spec: Any) -> None:
+        super().__init__(**spec)
+        self.extra = nn.Linear(2, 2)
+
+
+def test_weights_that_do_not_fit_are_listed() -> None:
+    wide = TorchShim(lambda spec: Toy(**{**spec, "width": 5}))
+    with pytest.raises(
+        ValueError, match=r"0 missing \[\], 0 unknown \[\], 7 of another shape"
+    ) as e:
+        wide.from_bytes(GOOD)
+    assert "'encoder.weight'" in str(e.value)
+    deeper = TorchShim(lambda spec: Deeper(**spec))
+    with pytest.raises(ValueError, match=r"2 missing \['extra.bias', 'extra.weight'\], 0 unknown"):
+        deeper.from_bytes(GOOD)
+    spec = {"width": 4}
+    deeper.set_module(Deeper(**spec), spec)
+    with pytest.raises(ValueError, match=r"0 missing \[\], 2 unknown \['extra.bias'"):
+        TorchShim(build).from_bytes(deeper.to_bytes())
+
+
+def test_frozen_weights_may_be_left_to_their_source() -> None:
+    shim = make_shim(save_frozen=False)
+    backprop(shim)
+    shim.finish_update(make_adamw())
+    data = shim.to_bytes()
+    assert len(data) < len(GOOD)
+    again = TorchShim(build, save_frozen=False).from_bytes(data)
+    assert torch.equal(again.predict([X]), shim.predict([X]))
+    # The frozen weights are those of the base, whatever it is ...
+    other = TorchShim(lambda spec: Toy(**spec, base=1), save_frozen=False).from_bytes(data)
+    assert not torch.equal(other.predict([X]), shim.predict([X]))
+    # ... and without a base, or a trained weight, something is missing.
+    with pytest.raises(ValueError, match=r"2 missing \['frozen.bias', 'frozen.weight'\]"):
+        TorchShim(build).from_bytes(data)
+    with pytest.raises(ValueError, match=r"2 missing \['extra.bias', 'extra.weight'\]"):
+        TorchShim(lambda spec: Deeper(**spec), save_frozen=False).from_bytes(data)
+
+
+def test_complete_bytes_replace_the_base() -> None:
+    other = TorchShim(lambda spec: Toy(**spec, base=1), save_frozen=False).from_bytes(GOOD)
+    assert torch.equal(other.predict([X]), make_shim().predict([X]))
+
+
+def test_loading_starts_the_optimizer_anew() -> None:
+    """The moments of the weights that were there before are not used for the loaded ones."""
+    shim, fresh = make_shim(), make_shim()
+    for _ in range(3):
+        backprop(shim)
+        shim.finish_update(make_adamw())
+    shim.from_bytes(GOOD)
+    for each in (shim, fresh):
+        backprop(each)
+        each.finish_update(make_adamw())
+    assert shim.to_bytes() == fresh.to_bytes()
+
+
+def test_a_copy_is_independent() -> None:
+    shim = make_shim()
+    earlier = shim.copy()
+    answer = earlier.predict([X])
+    backprop(shim)
+    shim.finish_update(make_adamw())
+    assert torch.equal(earlier.predict([X]), answer)
+    assert not torch.equal(shim.predict([X]), answer)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_one_thread_and_does_not_hang() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    x = torch.ones(400, 400)
+    try:
+        _ = x @ x  # starts the pool of threads that a child does not have
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            product = float((x @ x).exp().neg()[0, 0].exp() + x.sum())
+            os.write(writer, f"{torch.get_num_threads()} {product}".encode())
+            os._exit(0)
+        os.close(writer)
+        with open(reader) as answer:
+            assert answer.read() == "1 160000.0"
+        assert os.waitpid(child, 0)[1] == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
