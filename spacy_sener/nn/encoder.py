@@ -173,8 +173,9 @@ class ArrowEncoder(nn.Module):
 
 def _own_config(config: PretrainedConfig, settings: EncoderSettings) -> PretrainedConfig:
     """A copy with the settings' dropout."""
+    dropouts = family_of(config).dropouts
     config = copy.deepcopy(config)
     if settings.dropout is not None:
-        rates: dict[str, Any] = dict.fromkeys(family_of(config).dropouts, settings.dropout)
+        rates: dict[str, Any] = dict.fromkeys(dropouts, settings.dropout)
         config.update(rates)
     return config

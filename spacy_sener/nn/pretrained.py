@@ -1,6 +1,7 @@
 """Pretrained encoders from a local folder or from the Hugging Face hub."""
 
 import contextlib
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ WEIGHT_FILES = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+)
+LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    safetensors.SafetensorError,
 )
 
 
@@ -94,7 +102,7 @@ def _errors_named(source: str | Path, what: str) -> Iterator[None]:
     is_folder = Path(source).is_dir()
     try:
         yield
-    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+    except LOADING_ERRORS as error:
         if is_folder:
             raise ValueError(f"can't read the {what} in folder '{source}': {error}") from error
         raise FileNotFoundError(

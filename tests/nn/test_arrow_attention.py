@@ -1,0 +1,123 @@
+"""Arrow, sliding and full attention against a dense float64 reference."""
+
+import math
+import resource
+
+import dense_attention as dense
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from spacy_sener.nn.arrow_attention import attend, attention_pattern, logn_factors
+
+HEADS, HEAD_DIM = 2, 3
+
+kinds = st.sampled_from(["arrow", "sliding", "full"])
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=3)
+windows = st.integers(1, 7)
+seeds = st.integers(0, 99)
+
+
+def random_inputs(lengths: list[int], seed: int) -> list[Tensor]:
+    """query, key, value and weights of the loss; (batch, heads, pieces, head_dim), float64."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = len(lengths), HEADS, max(lengths), HEAD_DIM
+    inputs = [2 * torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(4)]
+    real = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    inputs[3] = inputs[3] * real[:, None, :, None]
+    return inputs
+
+
+@settings(deadline=None, max_examples=40)
+@given(kind=kinds, lengths=lengths, window=windows, logn=st.booleans(), seed=seeds)
+@example(kind="arrow", lengths=[37, 21], window=1, logn=True, seed=0)
+@example(kind="sliding", lengths=[37, 1], window=2, logn=True, seed=0)
+@example(kind="arrow", lengths=[1], window=1, logn=True, seed=0)
+def test_outputs_and_gradients_equal_the_dense_reference(kind, lengths, window, logn, seed):
+    *inputs, weights = random_inputs(lengths, seed)
+    results = []
+    for compute in (ours, dense.attention):
+        leaves = [x.clone().requires_grad_() for x in inputs]
+        context = compute(*leaves, lengths, kind=kind, window=window, logn=logn)
+        assert context.isfinite().all()
+        (context * weights).sum().backward()
+        results.append([context * (weights != 0), *(x.grad for x in leaves)])
+    for got, expected in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-6)
+
+
+def ours(query, key, value, lengths, *, dropout=0.0, **options) -> Tensor:
+    """`attend`, called like the reference."""
+    options["attention"] = options.pop("kind")
+    pattern = attention_pattern(torch.tensor(lengths), query.shape[2], **options)
+    return attend(query, key, value, pattern, dropout=dropout)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "sliding", "full"])
+@pytest.mark.parametrize("length", [6, 40])
+def test_padding_and_batch_mates_change_nothing(kind, length):
+    query, key, value, _ = random_inputs([40, 40], seed=1)
+    options = {"kind": kind, "window": 3, "logn": True}
+    together = ours(query, key, value, [length, 40], **options)[:1, :, :length]
+    alone = ours(*(x[:1, :, :length] for x in (query, key, value)), [length], **options)
+    torch.testing.assert_close(together, alone, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "sliding", "full"])
+def test_what_stands_in_padding_is_not_seen(kind):
+    inputs = random_inputs([40], seed=2)[:3]
+    options = {"kind": kind, "window": 3, "logn": True}
+    before = ours(*inputs, [30], **options)[:, :, :30]
+    for x in inputs:
+        x[:, :, 30:] = 1e6
+    after = ours(*inputs, [30], **options)
+    assert after.isfinite().all()
+    torch.testing.assert_close(after[:, :, :30], before, atol=0, rtol=0)
+
+
+def test_logn_factors_take_the_documents_own_length():
+    found = logn_factors(torch.tensor([1, 81, 512, 5120])).tolist()
+    expected = [math.log(n) / math.log(512) for n in (1, 81, 512, 5120)]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_logn_factors_round_up_for_the_authors_checkpoints():
+    found = logn_factors(torch.tensor([1, 256, 257, 5120]), multiple=256).tolist()
+    assert found == pytest.approx([8 / 9, 8 / 9, 1.0, 1.3691], abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("length", [12, 50])
+def test_half_precision_is_as_close_as_plain_attention(dtype, length):
+    inputs = random_inputs([length], seed=3)[:3]
+    options = {"kind": "arrow", "window": 4, "logn": True}
+    exact = dense.attention(*inputs, [length], **options)
+    got = ours(*(x.to(dtype) for x in inputs), [length], **options)
+    assert got.dtype == dtype
+    full = {"kind": "full", "window": 0, "logn": False}
+    plain = torch.nn.functional.scaled_dot_product_attention(*(x.to(dtype) for x in inputs))
+    plain_error = (plain.double() - dense.attention(*inputs, [length], **full)).abs().max()
+    assert (got.double() - exact).abs().max() < 3 * plain_error
+
+
+def test_dropout_of_blocks_is_drawn_again_alike_in_the_backward_pass():
+    query, key, value, _ = random_inputs([50], seed=4)
+    value.requires_grad_()
+    query.requires_grad_()
+    torch.manual_seed(0)
+    context = ours(query, key, value, [50], kind="arrow", window=3, logn=True, dropout=0.5)
+    context.sum().backward()
+    # context is linear in value: its gradient says what the context was
+    torch.testing.assert_close((value.grad * value).sum(), context.sum())
+    assert not context.allclose(ours(query, key, value, [50], kind="arrow", window=3, logn=True))
+
+
+def test_memory_grows_with_the_window_not_with_the_square_of_the_text():
+    n_pieces = 30_000  # (n, n) bools alone would be 900 MB
+    query, key, value = (torch.randn(1, 1, n_pieces, 8, requires_grad=True) for _ in range(3))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pattern = attention_pattern(torch.tensor([n_pieces]), n_pieces, window=64)
+    attend(query, key, value, pattern).sum().backward()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB

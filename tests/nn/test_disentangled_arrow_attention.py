@@ -1,0 +1,118 @@
+"""DeBERTa's relative scores, windowed, against a dense reference and the stock module."""
+
+import dense_attention as dense
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from stock_encoders import stock_encoder, tiny_config
+
+from spacy_sener.nn.arrow_attention import attend, attention_pattern
+from spacy_sener.nn.disentangled_arrow_attention import (
+    DisentangledArrowSelfAttention,
+    DisentangledScores,
+    RelativePositions,
+)
+
+HEADS, HEAD_DIM = 2, 3
+
+kinds = st.sampled_from(["arrow", "sliding", "full"])
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=3)
+terms = st.sampled_from([("c2p",), ("p2c",), ("c2p", "p2c")])
+# (buckets, max_distance): DeBERTa-v3's kind, the same cut short, DeBERTa-v2 without buckets
+tables = st.sampled_from([(4, 20), (6, 8), (-1, 5), (-1, 64)])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    kind=kinds,
+    lengths=lengths,
+    window=st.integers(1, 7),
+    logn=st.booleans(),
+    terms=terms,
+    table=tables,
+    seed=st.integers(0, 99),
+)
+@example(
+    kind="arrow", lengths=[39, 22], window=1, logn=True, terms=("c2p", "p2c"), table=(4, 20), seed=0
+)
+@example(
+    kind="arrow", lengths=[39, 22], window=5, logn=True, terms=("c2p", "p2c"), table=(-1, 5), seed=0
+)
+def test_outputs_and_gradients_equal_the_dense_reference(
+    kind, lengths, window, logn, terms, table, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+    n = max(lengths)
+    positions = RelativePositions(*table)
+    shape, table_shape = (len(lengths), HEADS, n, HEAD_DIM), (HEADS, 2 * positions.span, HEAD_DIM)
+    shapes = [shape] * 4 + [table_shape] * len(terms)
+    query, key, value, weights, *tables = (
+        torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes
+    )
+    weights = weights * (torch.arange(n) < torch.tensor(lengths)[:, None])[:, None, :, None]
+    options = {"window": window, "logn": logn}
+    scale = 0.4
+
+    def ours(query, key, value, *tables):
+        by_term = dict(zip(terms, tables, strict=True))
+        tables = (None if t is None else t * scale for t in map(by_term.get, ("c2p", "p2c")))
+        relative = DisentangledScores(positions, *tables)
+        pattern = attention_pattern(torch.tensor(lengths), n, attention=kind, **options)
+        return attend(query, key, value, pattern, scale=scale, relative=relative)
+
+    def reference(query, key, value, *tables):
+        by_term = dict(zip(terms, tables, strict=True))
+        scores = dense.position_scores(
+            query,
+            key,
+            by_term.get("c2p"),
+            by_term.get("p2c"),
+            buckets=positions.buckets,
+            max_distance=positions.max_distance,
+        )
+        options["scale"] = scale
+        return dense.attention(
+            query, key, value, lengths, kind=kind, position_scores=scores, **options
+        )
+
+    results = []
+    for compute in (ours, reference):
+        leaves = [x.clone().requires_grad_() for x in (query, key, value, *tables)]
+        context = compute(*leaves)
+        assert context.isfinite().all()
+        (context * weights).sum().backward()
+        results.append([context * (weights != 0), *(x.grad for x in leaves)])
+    for got, expected in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["deberta-v2", "deberta-v3", "deberta-c2p", "deberta-p2c"])
+@pytest.mark.parametrize("window", [1, 4, 9])
+def test_equals_the_stock_module_under_an_arrow_mask(name, window):
+    config = tiny_config(name)
+    encoder = stock_encoder(config).encoder
+    stock = encoder.layer[0].attention.self
+    lengths, n = [60, 41], 60
+    hidden_states = torch.randn(2, n, 16, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(2, 1, n, n, dtype=torch.bool)
+    for b, length in enumerate(lengths):
+        mask[b, 0, :length, :length] = dense.visible(length, "arrow", window)
+    table = encoder.get_rel_embedding()
+    relative_pos = encoder.get_rel_pos(hidden_states)
+    expected, _ = stock(hidden_states, mask, relative_pos=relative_pos, rel_embeddings=table)
+    pattern = attention_pattern(torch.tensor(lengths), n, window=window, logn=False)
+    got = DisentangledArrowSelfAttention(stock).eval()(hidden_states, pattern, table)
+    for b, length in enumerate(lengths):
+        torch.testing.assert_close(got[b, :length], expected[b, :length], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("buckets", "max_distance"), [(256, 512), (8, 64), (-1, 16)])
+def test_rows_of_the_table(buckets, max_distance):
+    positions = RelativePositions(buckets, max_distance)
+    distances = range(-6000, 6001)
+    span = positions.span
+    expected = [
+        min(max(dense.bucket(d, buckets, max_distance) + span, 0), 2 * span - 1) for d in distances
+    ]
+    assert positions.rows(torch.tensor(distances)).tolist() == expected

@@ -1,0 +1,302 @@
+"""The encoder against Hugging Face's own, in every family, and how it is built and loaded."""
+
+import json
+import logging
+import math
+
+import pytest
+import stock_encoders
+import torch
+from safetensors.torch import load_file, save_file
+from stock_encoders import NAMES, random_pieces, stock_encoder, tiny_config
+from transformers import AutoConfig, AutoModel, GPT2Config
+
+from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
+from spacy_sener.nn.lora import LoRA
+
+PLAIN = EncoderSettings(piece_window=40, logn=False, lora=None)
+POSITION_TABLES = ["bert", "roberta", "xlm-roberta", "electra", "electra-small", "deberta-v2"]
+
+
+def same_weights(stock, settings, **options) -> ArrowEncoder:
+    """Our encoder, in eval mode, with the stock encoder's weights (by their names, strictly)."""
+    encoder = ArrowEncoder(stock.config, settings, **options).eval()
+    encoder.model.load_state_dict(stock.state_dict(), strict=True)
+    return encoder
+
+
+def real_rows(states, piece_lengths):
+    return states * (torch.arange(states.shape[1]) < piece_lengths[:, None])[..., None]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
+def test_wide_window_without_logn_equals_the_stock_encoder(name, attention):
+    config = tiny_config(name)
+    input_ids, piece_lengths = random_pieces([40, 23, 1], pad=config.pad_token_id)
+    mask = (torch.arange(40) < piece_lengths[:, None]).long()
+    stock = stock_encoder(config)
+    encoder = same_weights(stock, EncoderSettings(attention, 39, logn=False, lora=None))
+    ours = real_rows(encoder(input_ids, piece_lengths), piece_lengths)
+    theirs = stock(input_ids=input_ids, attention_mask=mask).last_hidden_state
+    theirs = real_rows(theirs, piece_lengths)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+    weights = torch.randn(theirs.shape, generator=torch.Generator().manual_seed(1))
+    for states in (ours, theirs):
+        (states * weights).sum().backward()
+    gradients = dict(encoder.model.named_parameters())
+    for key, parameter in stock.named_parameters():
+        if parameter.grad is None:
+            assert gradients[key].grad is None, key
+            continue
+        scale = parameter.grad.abs().max().clamp(min=1)
+        error = (gradients[key].grad - parameter.grad).abs().max() / scale
+        assert error < 1e-5, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
+def test_a_document_alone_and_in_a_batch(name, attention):
+    config = tiny_config(name)
+    encoder = same_weights(stock_encoder(config), EncoderSettings(attention, 3, lora=None))
+    input_ids, piece_lengths = random_pieces([40, 17, 5], pad=config.pad_token_id)
+    with torch.inference_mode():
+        together = encoder(input_ids, piece_lengths)
+        assert together.isfinite().all()
+        for b, n in enumerate(piece_lengths.tolist()):
+            alone = encoder(input_ids[b : b + 1, :n], piece_lengths[b : b + 1])
+            torch.testing.assert_close(together[b, :n], alone[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pieces_outside_the_window_reach_others_only_through_the_first(name):
+    config = tiny_config(name, num_hidden_layers=1, **LOCAL_NEVER.get(name, {}))
+    if config.model_type == "deberta-v2" and getattr(config, "conv_kernel_size", 0):
+        config.conv_kernel_size = 0  # it lets neighbours see each other, beside attention
+    encoder = same_weights(stock_encoder(config), EncoderSettings(piece_window=2, lora=None))
+    input_ids, piece_lengths = random_pieces([40], pad=config.pad_token_id)
+    changed = input_ids.clone()
+    changed[0, 20] = 4 + (changed[0, 20] - 3) % 46
+    with torch.inference_mode():
+        moved = (encoder(input_ids, piece_lengths) - encoder(changed, piece_lengths)).abs().amax(-1)
+    assert (moved[0] > 1e-6).nonzero().flatten().tolist() == [0, 18, 19, 20, 21, 22]
+
+
+LOCAL_NEVER = {"modernbert": {"global_attn_every_n_layers": 1}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_draws_dropout_and_gives_every_trained_weight_a_gradient(name):
+    config = tiny_config(name)
+    encoder = ArrowEncoder(config, EncoderSettings(piece_window=3, dropout=0.2))
+    stock_encoders.randomize(encoder, seed=0)
+    input_ids, piece_lengths = random_pieces([40, 17], pad=config.pad_token_id)
+    first, second = (encoder.train()(input_ids, piece_lengths) for _ in range(2))
+    assert not first.allclose(second)
+    real_rows(first, piece_lengths).square().sum().backward()
+    trained = {n: p for n, p in encoder.named_parameters() if p.requires_grad}
+    assert trained
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in trained.values())
+    assert encoder.eval()(input_ids, piece_lengths).allclose(encoder(input_ids, piece_lengths))
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
+def test_autocast_to_bfloat16(name):
+    config = tiny_config(name)
+    encoder = same_weights(stock_encoder(config), EncoderSettings(piece_window=3, lora=None))
+    input_ids, piece_lengths = random_pieces([40, 17], pad=config.pad_token_id)
+    exact = encoder(input_ids, piece_lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = encoder(input_ids, piece_lengths)
+    rough.float().sum().backward()
+    error = real_rows(rough.float() - exact, piece_lengths).abs()
+    assert error.mean() < 0.05
+
+
+def test_logn_scales_what_the_first_piece_sees():
+    config = tiny_config("bert", num_hidden_layers=1)
+    stock = stock_encoder(config)
+    input_ids, piece_lengths = random_pieces([30], pad=0)
+    plain = same_weights(stock, EncoderSettings(logn=False, lora=None))
+    scaled = same_weights(stock, EncoderSettings(logn=True, lora=None))
+    factor = math.log(30) / math.log(512)
+    attention = plain.model.encoder.layer[0].attention.self
+    with torch.inference_mode():
+        expected_rest = plain(input_ids, piece_lengths)[:, 1:]
+        attention.query.weight.mul_(factor)
+        attention.query.bias.mul_(factor)
+        expected_first = plain(input_ids, piece_lengths)[:, :1]
+        found = scaled(input_ids, piece_lengths)
+    torch.testing.assert_close(found, torch.cat([expected_first, expected_rest], 1))
+
+
+@pytest.mark.parametrize("name", [*NAMES])
+@pytest.mark.parametrize("lora", [None, LoRA(rank=2, alpha=4)])
+def test_config_and_state_dict_are_enough_to_build_it_again(name, lora):
+    settings = EncoderSettings(piece_window=3, lora=lora, dropout=0.05)
+    first = ArrowEncoder(tiny_config(name), settings, max_pieces=100).eval()
+    stock_encoders.randomize(first, seed=3)
+    saved = json.loads(json.dumps(first.config.to_dict()))
+    second = ArrowEncoder(AutoConfig.for_model(**saved), settings).eval()
+    second.load_state_dict(first.state_dict(), strict=True)
+    input_ids, piece_lengths = random_pieces([100, 30], pad=first.config.pad_token_id)
+    with torch.inference_mode():
+        assert torch.equal(first(input_ids, piece_lengths), second(input_ids, piece_lengths))
+
+
+@pytest.fixture
+def folder(tmp_path, request):
+    """A saved stock encoder of the family named by the test's parameter."""
+    stock = stock_encoder(tiny_config(request.param))
+    stock.save_pretrained(tmp_path / "encoder")
+    return tmp_path / "encoder"
+
+
+@pytest.mark.parametrize(("folder", "name"), [(n, n) for n in NAMES], indirect=["folder"])
+def test_from_pretrained_has_the_weights_and_says_nothing(folder, name, caplog, capfd):
+    with caplog.at_level(logging.DEBUG):
+        encoder = ArrowEncoder.from_pretrained(folder, PLAIN)
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+    stock = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    input_ids, piece_lengths = random_pieces([40], pad=stock.config.pad_token_id)
+    with torch.inference_mode():
+        ours, theirs = encoder(input_ids, piece_lengths), stock(input_ids).last_hidden_state
+    assert not encoder.training
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("folder", ["bert", "modernbert"], indirect=True)
+def test_half_precision_weights_become_float32(folder):
+    stock = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    input_ids, piece_lengths = random_pieces([40], pad=stock.config.pad_token_id)
+    for parameter in stock.parameters():
+        parameter.data = parameter.data.half().float()
+    expected = stock(input_ids).last_hidden_state.detach()
+    stock.half().save_pretrained(folder)
+    encoder = ArrowEncoder.from_pretrained(str(folder), PLAIN)
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+    again = ArrowEncoder(encoder.config, PLAIN).eval()
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
+    again.load_state_dict(encoder.state_dict())
+    with torch.inference_mode():
+        for ours in (encoder, again):
+            torch.testing.assert_close(ours(input_ids, piece_lengths), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("folder", ["bert"], indirect=True)
+def test_a_bin_file_of_plain_tensors_is_read(folder):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    encoder = ArrowEncoder.from_pretrained(folder, PLAIN)
+    word_embeddings = encoder.model.embeddings.word_embeddings.weight
+    assert torch.equal(word_embeddings, weights["embeddings.word_embeddings.weight"])
+
+
+class Payload:
+    """Pickles to a call of `print`."""
+
+    def __reduce__(self):
+        return print, ("code that came with the weights has run",)
+
+
+@pytest.mark.parametrize("folder", ["bert"], indirect=True)
+def test_a_bin_file_with_code_is_refused(folder, capfd):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save({**weights, "payload": Payload()}, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"can't read the weights .*encoder"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+    assert "has run" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["bert"], indirect=True)
+def test_missing_and_damaged_files_are_named(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config .*nowhere"):
+        ArrowEncoder.from_pretrained(tmp_path / "nowhere", PLAIN)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"empty.*looked for config\.json"):
+        ArrowEncoder.from_pretrained(tmp_path / "empty", PLAIN)
+
+    weights = load_file(folder / "model.safetensors")
+    lost = weights.pop("encoder.layer.1.attention.self.key.bias")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"lack 1 of .* 'encoder\.layer\.1\.attention\.self\.key"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+    weights["encoder.layer.1.attention.self.key.bias"] = torch.cat([lost, lost])
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"can't read the weights .*encoder"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:500])
+    with pytest.raises(ValueError, match=r"can't read the weights .*encoder"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"encoder.*looked for model\.safetensors"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"can't read the config .*encoder"):
+        ArrowEncoder.from_pretrained(folder, PLAIN)
+
+
+def test_a_family_that_is_not_supported_is_named(tmp_path):
+    GPT2Config().save_pretrained(tmp_path)
+    for build in (
+        lambda: ArrowEncoder(GPT2Config(), PLAIN),
+        lambda: ArrowEncoder.from_pretrained(tmp_path, PLAIN),
+    ):
+        with pytest.raises(ValueError, match=r"'gpt2'.*bert, deberta-v2, electra, modernbert"):
+            build()
+
+
+@pytest.mark.parametrize(("folder", "name"), [(n, n) for n in POSITION_TABLES], indirect=["folder"])
+def test_position_tables_are_tiled(folder, name):
+    short = ArrowEncoder.from_pretrained(folder, PLAIN)
+    long = ArrowEncoder.from_pretrained(folder, PLAIN, max_pieces=150)
+    first = 2 if "roberta" in name else 0
+    old = short.model.embeddings.position_embeddings.weight
+    new = long.model.embeddings.position_embeddings.weight
+    assert long.config.max_position_embeddings == len(new) == 150 + first
+    assert torch.equal(new[:first], old[:first])
+    for p in (0, 61, 62, 63, 64, 130, 149):
+        assert torch.equal(new[first + p], old[first + p % (64 - first)])
+
+    input_ids, piece_lengths = random_pieces([62], pad=short.config.pad_token_id)
+    with torch.inference_mode():
+        assert torch.equal(short(input_ids, piece_lengths), long(input_ids, piece_lengths))
+    input_ids, piece_lengths = random_pieces([150], pad=short.config.pad_token_id)
+    assert long(input_ids, piece_lengths).isfinite().all()
+    with pytest.raises(ValueError, match=r"150 pieces .* holds 6[24].*max_pieces=150"):
+        short(input_ids, piece_lengths)
+
+    again = ArrowEncoder(AutoConfig.for_model(**long.config.to_dict()), PLAIN).eval()
+    again.load_state_dict(long.state_dict(), strict=True)
+    with torch.inference_mode():
+        assert torch.equal(again(input_ids, piece_lengths), long(input_ids, piece_lengths))
+
+
+@pytest.mark.parametrize("name", ["deberta-v3", "modernbert"])
+def test_relative_positions_have_no_end(name):
+    config = tiny_config(name)
+    encoder = ArrowEncoder(config, EncoderSettings(piece_window=5), max_pieces=1000)
+    assert encoder.config.max_position_embeddings == 64
+    input_ids, piece_lengths = random_pieces([200], pad=config.pad_token_id)
+    assert encoder(input_ids, piece_lengths).isfinite().all()
+
+
+def test_the_callers_config_is_left_alone():
+    config = tiny_config("bert")
+    before = config.to_dict()
+    ArrowEncoder(config, EncoderSettings(dropout=0.5), max_pieces=200)
+    assert config.to_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("attention", "arrows"), ("piece_window", 0), ("logn_multiple", 0), ("dropout", 1.0)],
+)
+def test_settings_out_of_range_are_named(setting, value):
+    with pytest.raises(ValueError, match=rf"'{setting}' must be .*{value}"):
+        EncoderSettings(**{setting: value})

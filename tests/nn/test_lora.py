@@ -1,0 +1,80 @@
+"""LoRA on encoders: what is trained, and what comes out."""
+
+import pytest
+import torch
+from stock_encoders import NAMES, random_pieces, randomize, stock_encoder, tiny_config
+
+from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
+from spacy_sener.nn.lora import LoRA
+
+TARGETS = {"modernbert": ["attn.Wqkv"]} | {
+    name: ["attention.self.query_proj", "attention.self.value_proj"]
+    if name.startswith("deberta")
+    else ["attention.self.query", "attention.self.value"]
+    for name in NAMES
+    if name != "modernbert"
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_adapters_and_their_biases_are_trained(name):
+    encoder = ArrowEncoder(tiny_config(name), EncoderSettings(lora=LoRA(rank=2)))
+    trained = {n for n, p in encoder.named_parameters() if p.requires_grad}
+    layers = "model.layers" if name == "modernbert" else "model.encoder.layer"
+    parts = ["lora_A.default.weight", "lora_B.default.weight"]
+    if name != "modernbert":  # its projections have no bias
+        parts.append("base_layer.bias")
+    assert trained == {
+        f"{layers}.{i}.{target}.{part}"
+        for i in range(3)
+        for target in TARGETS[name]
+        for part in parts
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_lora_everything_is_trained(name):
+    encoder = ArrowEncoder(tiny_config(name), EncoderSettings(lora=None))
+    assert all(p.requires_grad for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lora_starts_at_the_pretrained_encoder(name, tmp_path):
+    stock = stock_encoder(tiny_config(name))
+    stock.save_pretrained(tmp_path)
+    plain = ArrowEncoder.from_pretrained(tmp_path, EncoderSettings(lora=None))
+    adapted = ArrowEncoder.from_pretrained(tmp_path, EncoderSettings())
+    pieces = random_pieces([40, 9], pad=stock.config.pad_token_id)
+    with torch.inference_mode():
+        assert torch.equal(plain(*pieces), adapted(*pieces))
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
+def test_lora_adds_the_product_scaled_by_alpha_over_rank(name):
+    config = tiny_config(name)
+    settings = EncoderSettings(lora=LoRA(rank=2, alpha=6), piece_window=3)
+    adapted = ArrowEncoder(config, settings).eval()
+    randomize(adapted, seed=5)
+    merged = ArrowEncoder(config, EncoderSettings(lora=None, piece_window=3)).eval()
+    merged.load_state_dict(merged_weights(adapted.state_dict(), scale=3.0), strict=True)
+    pieces = random_pieces([40, 9], pad=config.pad_token_id)
+    with torch.inference_mode():
+        torch.testing.assert_close(adapted(*pieces), merged(*pieces), atol=1e-5, rtol=1e-5)
+
+
+def merged_weights(state: dict[str, torch.Tensor], *, scale: float) -> dict[str, torch.Tensor]:
+    """W + scale * B A in place of W, A and B."""
+    merged = {}
+    for name, weight in state.items():
+        if name.endswith("base_layer.weight"):
+            start = name.removesuffix("base_layer.weight")
+            a, b = (state[f"{start}lora_{x}.default.weight"] for x in "AB")
+            merged[f"{start}weight"] = weight + scale * b @ a
+        elif "lora_" not in name:
+            merged[name.replace(".base_layer", "")] = weight
+    return merged
+
+
+def test_a_rank_below_one_is_named():
+    with pytest.raises(ValueError, match="'rank' must be at least 1, got 0"):
+        LoRA(rank=0)
