@@ -3,6 +3,7 @@
 from transformers import AutoConfig
 
 from .nn.encoder import ArrowEncoder, EncoderSettings
+from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
 from .shim import Spec
 from .sources import resolve_source
@@ -12,8 +13,12 @@ def encoder_spec(source: str, max_pieces: int) -> Spec:
     """What `build_encoder` needs to load pretrained weights.
 
     source: a hub name, a folder or "package:NAME". max_pieces: of the longest window.
+    Raises FileNotFoundError and ValueError if there is no such encoder, it is damaged or of a
+    family that is not supported.
     """
-    tokenizer = PieceTokenizer.from_pretrained(resolve_source(source))
+    folder = resolve_source(source)
+    load_config(folder)  # what an encoder of another family lacks in its tokenizer is no matter
+    tokenizer = PieceTokenizer.from_pretrained(folder)
     return {"base": source, "max_pieces": max_pieces, "tokenizer": tokenizer.to_dict()}
 
 

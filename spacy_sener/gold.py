@@ -34,9 +34,11 @@ class GoldCount:
     n_cells: int = 0
     label_cells: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    keys: set[str] = field(default_factory=set)  # of doc.spans under which there are spans
 
     def add(self, example: Example, spans_key: str) -> None:
         """Count one document and its spans, at the tokens of its predicted side."""
+        self.keys.update(key for key, group in example.reference.spans.items() if len(group))
         doc = example.predicted
         visible = np.cumsum([not token.is_space for token in doc])
         n, reach = int(visible[-1]) if len(doc) else 0, self.span_window

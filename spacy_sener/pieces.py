@@ -29,9 +29,9 @@ class PieceTokenizer:
     def from_pretrained(cls, source: str) -> "PieceTokenizer":
         """Load the tokenizer of an encoder from a folder or a hub name.
 
-        Raises ValueError if the encoder has no fast tokenizer or lacks a special piece.
+        Raises ValueError if there is none, it is damaged or slow, or lacks a special piece.
         """
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+        tokenizer = _load(source)
         if not tokenizer.is_fast:
             raise ValueError(
                 f"The encoder '{source}' has only a slow tokenizer ({type(tokenizer).__name__}). "
@@ -70,6 +70,18 @@ class PieceTokenizer:
 @lru_cache(maxsize=8)
 def _tokenizer(definition: str) -> Tokenizer:
     return Tokenizer.from_str(definition)
+
+
+def _load(source: str) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+    except Exception as error:  # the tokenizers library raises plain Exceptions, others ImportError
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"The tokenizer of the encoder '{source}' cannot be read. Where the encoder's config "
+            "is there must be a fast tokenizer, undamaged: tokenizer.json and "
+            f"tokenizer_config.json, as save_pretrained writes them. The cause: {reason}"
+        ) from error
 
 
 def _special(tokenizer: Any, source: str, *names: str) -> int:

@@ -180,7 +180,12 @@ class TorchShim(Shim):
             group["lr"] = optimizer.learn_rate
             if group["encoder"]:
                 group["lr"] *= optimizer.encoder_scale
-        nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
+        norm = nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
+        if not norm.isfinite():
+            raise ValueError(
+                f"The gradients have a norm of {float(norm)}, so no weight was changed. Lower the "
+                "learning rates, or set mixed_precision to false."
+            )
         self._optimizer.step()
         if optimizer.averages is not None:
             averages = cast(dict[Any, Tensor], optimizer.averages)

@@ -38,8 +38,10 @@ class SpanTable(nn.Module):
         super().__init__()
         if columns not in ("paper", "released"):
             raise ValueError(f"columns is {columns!r}, must be 'paper' or 'released'")
-        if span_size % 2:
-            raise ValueError(f"span_size is {span_size}, must be even: features turn in pairs")
+        if hidden_size < 1:
+            raise ValueError(f"hidden_size is {hidden_size}, must be 1 or more")
+        if span_size < 2 or span_size % 2:
+            raise ValueError(f"span_size is {span_size}, must be even and 2 or more")
         if span_window < 0:
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
         if depth < 0:

@@ -3,8 +3,10 @@
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -194,12 +196,12 @@ class SeNER(TrainablePipe):
         for label in count.label_cells:
             if labels is None:
                 self.add_label(label)
-        self._require_labels()
+        self._require_some_label(count.keys)
         self._require_known(count.label_cells)
-        self._warn_once(count.warning())
         docs = [example.predicted for example in islice(get_examples(), 10)]
         settings = Initialization(len(self.labels), count.prior(self.labels), encoder)
         self.model.initialize(X=docs, Y=settings)
+        self._warn_once(count.warning())
 
     def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
         """The spans of each document, with their scores; the documents stay as they are."""
@@ -312,10 +314,42 @@ class SeNER(TrainablePipe):
             difference = (band.logits.sigmoid() - earlier.logits.sigmoid()) * valid
             gradients.append(difference / len(examples))
             losses[self.name] += float((difference**2).sum()) / len(examples)
+        self._require_finite(losses[self.name], examples)
         backprop(gradients)
         if sgd:
             self.finish_update(sgd)
         return losses
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeNER":
+        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
+        with self._loading("these bytes"):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeNER":
+        """Load what `to_disk` wrote; `max_pieces` stays what the config says.
+
+        Raises ValueError or OSError if a file is damaged or gone.
+        """
+        max_pieces = self.model.attrs["max_pieces"]
+        with self._loading(f"the folder '{path}'"):
+            super().from_disk(path, exclude=exclude)
+        self.model.attrs["max_pieces"] = max_pieces
+        return self
+
+    @contextmanager
+    def _loading(self, where: str) -> Iterator[None]:
+        """Name the place in errors, and check that the labels and the model belong together."""
+        problem = f"'{self.name}' cannot be loaded from {where}, which may be damaged or incomplete"
+        try:
+            yield
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f"{problem}: {error}") from error
+        if self.model.has_dim("nO") and self.model.get_dim("nO") != len(self.labels):
+            n_outputs = self.model.get_dim("nO")
+            raise ValueError(
+                f"{problem}: the model has {n_outputs} label(s), the file 'cfg' {len(self.labels)}."
+            )
 
     def _spans(self, doc: Doc, found: Candidates) -> list[Span]:
         return [
@@ -326,6 +360,14 @@ class SeNER(TrainablePipe):
     def _require_initialized(self) -> None:
         if not self.model.has_dim("nO"):
             raise ValueError(Errors.E109.format(name=self.name))
+
+    def _require_some_label(self, keys: Iterable[str]) -> None:
+        if not self.labels:
+            raise ValueError(
+                f"{Errors.E143.format(name=self.name)} No example has spans in doc.spans"
+                f"['{self.key}']. The keys that have some: {sorted(keys) or 'none'}. If yours is "
+                f"one of them, set [components.{self.name}] spans_key to it."
+            )
 
     def _require_known(self, labels: Iterable[str]) -> None:
         unknown = sorted(set(labels) - set(self.labels))

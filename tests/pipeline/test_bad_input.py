@@ -1,0 +1,500 @@
+"""What users get wrong, and what arrives damaged: a clear error, or an answer with nothing lost."""
+
+import json
+import pickle
+import re
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import torch
+from confection import ConfigValidationError
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Optimizer
+from torch import nn
+from transformers import (
+    AutoModel,
+    GPT2Config,
+    GPT2Model,
+    PreTrainedModel,
+    T5Config,
+    T5EncoderModel,
+)
+
+from spacy_sener.optimizers import build_adamw_v1
+
+TEXT = "Anna Keller was born in London and worked in Zurich ."
+GOLD = [(0, 2, "PERSON"), (5, 6, "PLACE")]
+SPAN_WINDOW = 6
+MODEL: dict[str, Any] = {
+    "@architectures": "spacy-sener.SeNER.v1",
+    "span_window": SPAN_WINDOW,
+    "hidden_size": 16,
+    "span_size": 8,
+    "depth": 1,
+    "encoder": {"@architectures": "spacy-sener.ArrowEncoder.v1", "piece_window": 8},
+}
+
+
+def example(
+    words: str = TEXT, spans: list[tuple[int, int, str]] = GOLD, key: str = "sc"
+) -> Example:
+    vocab = spacy.blank("en").vocab
+    doc = Doc(vocab, words=words.split(" "))
+    doc.spans[key] = [Span(doc, start, end, label) for start, end, label in spans]
+    return Example(Doc(vocab, words=words.split(" ")), doc)
+
+
+def blank(**config: Any) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sener", config={"max_pieces": 64, "model": MODEL, **config})
+    return nlp
+
+
+def initialize(nlp: Language, encoder: Path | str, *examples: Example, **settings: Any) -> Language:
+    nlp.config["initialize"]["components"]["sener"] = {"encoder": str(encoder), **settings}
+    nlp.initialize(lambda: examples or [example()])
+    return nlp
+
+
+def optimizer() -> Optimizer:
+    return build_adamw_v1(warmup_steps=0)
+
+
+def module_of(nlp: Language) -> nn.Module:
+    module = nlp.get_pipe("sener").model.shims[0].module
+    assert isinstance(module, nn.Module)
+    return module
+
+
+def weights_of(nlp: Language) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module_of(nlp).state_dict().items()}
+
+
+def assert_unchanged(nlp: Language, weights: dict[str, torch.Tensor]) -> None:
+    for name, value in module_of(nlp).state_dict().items():
+        assert torch.equal(value.nan_to_num(), weights[name].nan_to_num()), name
+
+
+@pytest.fixture(scope="module")
+def saved(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline that reports every span it can see."""
+    folder = tmp_path_factory.mktemp("saved") / "pipeline"
+    initialize(blank(threshold=0.0), tiny_encoder).to_disk(folder)
+    return folder
+
+
+# Labels and gold spans
+
+
+@pytest.mark.parametrize("labels", [{}, {"labels": []}])
+def test_no_labels(tiny_encoder: Path, labels: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"E143.*No example has.*\['sc'\].*have some: none"):
+        initialize(blank(), tiny_encoder, example(spans=[]), **labels)
+
+
+def test_no_labels_because_the_spans_have_another_key(tiny_encoder: Path) -> None:
+    with pytest.raises(ValueError, match=r"\['mine'\].*set \[components.sener\] spans_key"):
+        initialize(blank(), tiny_encoder, example(key="mine"))
+
+
+def test_unknown_label_in_the_data(tiny_encoder: Path) -> None:
+    with pytest.raises(ValueError, match=r"does not know: \['PLACE'\].*\['PERSON'\].*add_label"):
+        initialize(blank(), tiny_encoder, labels=["PERSON"])
+
+
+def test_unknown_label_in_an_update(tiny_encoder: Path) -> None:
+    nlp = initialize(blank(), tiny_encoder)
+    weights = weights_of(nlp)
+    with pytest.raises(ValueError, match=r"does not know: \['NEW'\].*\['PERSON', 'PLACE'\]"):
+        nlp.update([example(spans=[(0, 1, "NEW")])], sgd=optimizer())
+    assert_unchanged(nlp, weights)
+
+
+def test_adding_labels_late(tiny_encoder: Path) -> None:
+    sener: Any = initialize(blank(), tiny_encoder).get_pipe("sener")
+    assert sener.add_label("PERSON") == 0
+    with pytest.raises(ValueError, match="E922"):
+        sener.add_label("NEW")
+    with pytest.raises(ValueError, match="E187"):
+        sener.add_label(3)
+
+
+def test_gold_longer_than_the_window(tiny_encoder: Path) -> None:
+    """Counted once in training, and in evaluation as missed."""
+    long = example(spans=[*GOLD, (0, SPAN_WINDOW + 2, "JOB")])
+    nlp = blank(threshold=0.0, overlap="any")
+    with pytest.warns(UserWarning, match=r"1 annotated.*1 longer.*\(span_window = 6\)") as caught:
+        initialize(nlp, tiny_encoder, long)
+    assert len(caught) == 1
+    nlp.update([long], sgd=optimizer())
+    scores = nlp.evaluate([long])
+    recalls = {label: prf["r"] for label, prf in scores["spans_sc_per_type"].items()}
+    assert recalls == {"PERSON": 1.0, "PLACE": 1.0, "JOB": 0.0}
+    assert scores["spans_sc_r"] == pytest.approx(2 / 3)
+
+
+def test_gold_that_does_not_align_with_the_tokens(tiny_encoder: Path) -> None:
+    nlp = blank(threshold=0.0, overlap="any")
+    reference = Doc(nlp.vocab, words=["Anna", "Keller", "sings"], spaces=[False, True, False])
+    reference.spans["sc"] = [Span(reference, 0, 1, "PERSON"), Span(reference, 2, 3, "VERB")]
+    misaligned = Example(Doc(nlp.vocab, words=["AnnaKeller", "sings"]), reference)
+    with pytest.warns(UserWarning, match="1 annotated.*1 not aligned with the tokens") as caught:
+        initialize(nlp, tiny_encoder, misaligned, labels=["PERSON", "VERB"])
+    assert len(caught) == 1
+    nlp.update([misaligned], sgd=optimizer())
+    recalls = nlp.evaluate([misaligned])["spans_sc_per_type"]
+    assert recalls["PERSON"]["r"] == 0.0
+    assert recalls["VERB"]["r"] == 1.0
+
+
+# Before the component is ready
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda nlp: nlp(TEXT),
+        lambda nlp: list(nlp.pipe([TEXT])),
+        lambda nlp: nlp.update([example()]),
+        lambda nlp: nlp.evaluate([example()]),
+    ],
+    ids=["call", "pipe", "update", "evaluate"],
+)
+def test_use_before_initialize(use: Callable[[Language], object]) -> None:
+    nlp = blank()
+    nlp.get_pipe("sener").add_label("PERSON")
+    with pytest.raises(ValueError, match=r"E109.*'sener'"):
+        use(nlp)
+
+
+def test_saved_before_initialize(tiny_encoder: Path, tmp_path: Path) -> None:
+    blank().to_disk(tmp_path)
+    nlp = initialize(spacy.load(tmp_path), tiny_encoder)
+    assert "sc" in nlp(TEXT).spans
+
+
+# Odd documents
+
+LONG_WORD = "anna" * 1250
+ODD_TEXTS = ["", " ", " \n\t \r\n", "\x00\x01 \x1b[31m\x7f \u200b\ufeff\u00ad", LONG_WORD]
+
+
+@pytest.mark.filterwarnings("ignore:1 token.s. have more than 31 word pieces:UserWarning")
+@pytest.mark.parametrize("encoder", ["tiny_encoder", "tiny_deberta"])
+def test_odd_documents(encoder: str, request: pytest.FixtureRequest) -> None:
+    nlp = initialize(blank(threshold=0.0), request.getfixturevalue(encoder))
+    alone = [nlp(text) for text in [*ODD_TEXTS, TEXT]]
+    together = list(nlp.pipe([*ODD_TEXTS, TEXT]))
+    for text, doc, other in zip([*ODD_TEXTS, TEXT], alone, together, strict=True):
+        assert doc.text == text
+        assert len(doc.spans["sc"].attrs["scores"]) == len(doc.spans["sc"])
+        assert [(s.start, s.end) for s in doc.spans["sc"]] == [
+            (s.start, s.end) for s in other.spans["sc"]
+        ]
+    assert not any(doc.spans["sc"] for doc in alone[:3])
+    assert alone[-1].spans["sc"]
+    losses: dict[str, float] = {}
+    odd = [Example(nlp.make_doc(text), nlp.make_doc(text)) for text in ODD_TEXTS]
+    nlp.update(odd, sgd=optimizer(), losses=losses)
+    assert 0 < losses["sener"] < float("inf")
+
+
+@pytest.mark.parametrize("encoder", ["tiny_encoder", "tiny_deberta"])
+def test_a_token_of_5000_characters_stays_and_hides_nothing(
+    encoder: str, request: pytest.FixtureRequest
+) -> None:
+    nlp = blank(threshold=0.0, overlap="any")
+    initialize(nlp, request.getfixturevalue(encoder))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        doc = nlp(f"Anna Keller {LONG_WORD} was born in London .")
+    # A WordPiece tokenizer gives such a word the one piece for what it does not know.
+    expected = [] if encoder == "tiny_encoder" else [r"1 token.s. have more than 31 word pieces"]
+    assert len(caught) == len(expected)
+    for warning, message in zip(caught, expected, strict=True):
+        assert re.match(message, str(warning.message))
+    assert {span.start for span in doc.spans["sc"]} == set(range(len(doc)))
+    assert {span.end - 1 for span in doc.spans["sc"]} == set(range(len(doc)))
+
+
+# Training that breaks
+
+
+def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -> None:
+    nlp = initialize(blank(), tiny_encoder)
+    sgd = optimizer()
+    nlp.update([example()], sgd=sgd)
+    table: Any = module_of(nlp).table  # type: ignore[union-attr]
+    nn.init.constant_(table.output.bias, float("nan"))
+    weights = weights_of(nlp)
+    named, unnamed = example(), example("She sings .", [])
+    named.reference.user_data["doc_id"] = "cv-17"
+    message = r"step 2 the loss of 'sener' is nan.*cv-17 \('Anna Keller.*'She sings .'.*no weights"
+    with pytest.raises(ValueError, match=message):
+        nlp.update([named, unnamed], sgd=sgd)
+    assert_unchanged(nlp, weights)
+
+
+def test_gradients_that_are_no_number_stop_before_the_weights(tiny_encoder: Path) -> None:
+    nlp = initialize(blank(), tiny_encoder)
+    table: Any = module_of(nlp).table  # type: ignore[union-attr]
+    table.output.bias.register_hook(lambda gradient: gradient * float("inf"))
+    weights = weights_of(nlp)
+    with pytest.raises(ValueError, match=r"norm of .*no weight was changed.*learning rates"):
+        nlp.update([example()], sgd=optimizer())
+    assert_unchanged(nlp, weights)
+
+
+# Encoders
+
+
+def save_only(folder: Path, model: PreTrainedModel) -> Path:
+    shutil.rmtree(folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+def gpt2(folder: Path) -> None:
+    save_only(folder, GPT2Model(GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1)))
+
+
+def t5(folder: Path) -> None:
+    save_only(folder, T5EncoderModel(T5Config(vocab_size=9, d_model=8, d_ff=8, num_layers=1)))
+
+
+def without(pattern: str) -> Callable[[Path], None]:
+    def remove(folder: Path) -> None:
+        for file in folder.glob(pattern):
+            file.unlink()
+
+    return remove
+
+
+def cut(name: str, size: int) -> Callable[[Path], None]:
+    def shorten(folder: Path) -> None:
+        (folder / name).write_bytes((folder / name).read_bytes()[:size])
+
+    return shorten
+
+
+BROKEN_ENCODERS: list[tuple[str, Callable[[Path], None], str]] = [
+    ("gpt2", gpt2, r"model_type 'gpt2', which is not supported; choose one of bert, deberta-v2"),
+    ("t5", t5, r"model_type 't5', which is not supported; choose one of bert, deberta-v2"),
+    ("nothing", without("*"), r"the folder '.*encoder' holds no config"),
+    ("no config", without("config.json"), r"the folder '.*encoder' holds no config"),
+    ("no weights", without("*.safetensors"), r"the folder '.*encoder' holds no weights"),
+    ("no tokenizer", without("token*"), r"tokenizer of the encoder '.*encoder' cannot be read"),
+    ("config", cut("config.json", 20), r"can't read the config .*encoder'"),
+    ("tokenizer", cut("tokenizer.json", 99), r"tokenizer of the encoder '.*encoder' cannot be"),
+    ("empty weights", cut("model.safetensors", 0), r"can't read the weights .*encoder'"),
+    ("half a header", cut("model.safetensors", 99), r"can't read the weights .*encoder'"),
+    ("half of the weights", cut("model.safetensors", -9), r"can't read the weights .*encoder'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [case[1:] for case in BROKEN_ENCODERS],
+    ids=[c[0] for c in BROKEN_ENCODERS],
+)
+def test_an_encoder_that_cannot_be_used(
+    tiny_encoder: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
+) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    damage(folder)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        initialize(blank(), folder)
+
+
+class Trap:
+    """Unpickling one of these makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+@pytest.mark.parametrize("save", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o))])
+def test_pickled_weights_run_nothing(
+    tiny_encoder: Path, tmp_path: Path, save: Callable[[object, Path], object]
+) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    (folder / "model.safetensors").unlink()
+    trap = tmp_path / "sprung"
+    save({"embeddings.word_embeddings.weight": Trap(trap)}, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="can't read the weights"):
+        initialize(blank(), folder)
+    assert not trap.exists()
+
+
+def test_plain_pickled_weights_are_read(tiny_encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    (folder / "model.safetensors").unlink()
+    weights = AutoModel.from_pretrained(tiny_encoder).state_dict()
+    torch.save(weights, folder / "pytorch_model.bin")
+    embeddings = weights_of(initialize(blank(), folder))["encoder.model.embeddings.LayerNorm.bias"]
+    assert torch.equal(embeddings, weights["embeddings.LayerNorm.bias"])
+
+
+@pytest.mark.parametrize("model_type", ["bert", "of-their-own"])
+def test_code_beside_an_encoder_is_not_run(
+    tiny_encoder: Path, tmp_path: Path, model_type: str
+) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    trap = tmp_path / "sprung"
+    (folder / "code.py").write_text(f"open({str(trap)!r}, 'w').close()\nConfig = Model = None\n")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": model_type, "trust_remote_code": True}
+    config["auto_map"] = {"AutoConfig": "code.Config", "AutoModel": "code.Model"}
+    (folder / "config.json").write_text(json.dumps(config))
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    tokenizer["auto_map"] = {"AutoTokenizer": ["code.Model", "code.Model"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    if model_type == "bert":
+        assert "sc" in initialize(blank(), folder)(TEXT).spans
+    else:
+        with pytest.raises(ValueError, match=r"encoder'"):
+            initialize(blank(), folder)
+    assert not trap.exists()
+
+
+# Saved pipelines
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 100_000, -1])
+def test_a_truncated_model(saved: Path, tmp_path: Path, size: int) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "pipeline"))
+    cut("model", size)(folder / "sener")
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded from the folder '.*/sener'"):
+        spacy.load(folder)
+    data = spacy.load(saved).get_pipe("sener").to_bytes()
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded from these bytes"):
+        blank().get_pipe("sener").from_bytes(data[:size])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sener/model", r"sener/model"),
+        ("sener/cfg", r"'sener' cannot be.*the model has 2 label.s., the file 'cfg' 0"),
+        ("config.cfg", r"E053.*config.cfg"),
+        ("meta.json", r"E053.*meta.json"),
+    ],
+)
+def test_a_missing_file(saved: Path, tmp_path: Path, name: str, message: str) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "pipeline"))
+    (folder / name).unlink()
+    with pytest.raises((ValueError, OSError), match=message):
+        spacy.load(folder)
+
+
+def test_a_damaged_cfg(saved: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "pipeline"))
+    cut("cfg", 9)(folder / "sener")
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded from the folder '.*/sener'"):
+        spacy.load(folder)
+
+
+def test_a_config_that_was_changed_after_training(saved: Path) -> None:
+    with pytest.raises(ValueError, match=r"do not fit the model that the config describes"):
+        spacy.load(saved, config={"components.sener.model.span_size": 16})
+
+
+def test_the_base_of_a_small_save_is_gone(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    nlp = initialize(blank(model={**MODEL, "save_encoder": False}), encoder)
+    nlp.to_disk(tmp_path / "pipeline")
+    shutil.rmtree(encoder)
+    with pytest.raises(ValueError, match=rf"encoder = '{encoder}': there is no such folder"):
+        spacy.load(tmp_path / "pipeline")
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"overlap": "some"},
+        {"labels_per_span": "two"},
+        {"threshold": 1.5},
+        {"threshold": -0.1},
+        {"threshold": "high"},
+        {"set_ents": "maybe"},
+        {"max_pieces": SPAN_WINDOW + 2},
+        {"max_pieces": -1},
+        {"model": {**MODEL, "average": "both"}},
+        {"model": {**MODEL, "columns": "both"}},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
+    name, value = next(iter(settings.items()))
+    if isinstance(value, dict):
+        name, value = list(value.items())[-1]
+    with pytest.raises((ValueError, ConfigValidationError), match=rf"(?s){name}.*{value}"):
+        blank(**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("span_size", 0),
+        ("span_size", 3),
+        ("hidden_size", 0),
+        ("depth", -1),
+        ("span_window", -1),
+        ("token_dropout", 1.5),
+        ("masking", 2.0),
+    ],
+)
+def test_sizes_that_cannot_be(tiny_encoder: Path, name: str, value: float) -> None:
+    words = {"token_dropout": "dropout", "masking": "rate of masking"}.get(name, name)
+    with pytest.raises(ValueError, match=f"{words}.* {value}"):
+        initialize(blank(model={**MODEL, name: value}), tiny_encoder, example(spans=GOLD[1:]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("piece_window", 0),
+        ("logn_multiple", 0),
+        ("dropout", 2.0),
+        ("lora", {"rank": 0}),
+        ("lora", {"width": 8}),
+    ],
+)
+def test_encoder_settings_that_cannot_be(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"(?i){name}"):
+        blank(model={**MODEL, "encoder": {**MODEL["encoder"], name: value}})
+
+
+def test_shorter_windows_than_in_training(saved: Path) -> None:
+    nlp = spacy.load(saved, config={"components.sener.max_pieces": 20})
+    doc = nlp(" ".join([TEXT] * 20))
+    assert {span.start for span in doc.spans["sc"]} == set(range(len(doc)))
+
+
+def test_longer_windows_than_the_table_of_positions(saved: Path) -> None:
+    """A BERT has vectors for as many positions as it was initialized for, and no more."""
+    nlp = spacy.load(saved, config={"components.sener.max_pieces": 128})
+    assert nlp(TEXT).spans["sc"]
+    with pytest.raises(ValueError, match=r"position table holds 64.*max_pieces="):
+        nlp(" ".join([TEXT] * 20))
+
+
+def test_longer_windows_without_a_table_of_positions(tiny_deberta: Path, tmp_path: Path) -> None:
+    initialize(blank(threshold=0.0), tiny_deberta).to_disk(tmp_path)
+    nlp = spacy.load(tmp_path, config={"components.sener.max_pieces": 128})
+    doc = nlp(" ".join([TEXT] * 20))
+    assert {span.start for span in doc.spans["sc"]} == set(range(len(doc)))
