@@ -18,7 +18,8 @@ VOCAB = English().vocab
 SPACE, CONTROL = "\n", "\x01"  # a whitespace token, and one that BERT's normalizer deletes
 # Pieces of each token: a word of that many letters of which no two join; None for whitespace.
 LARGEST = 5
-SIZES = st.lists(st.sampled_from([1, 1, 1, 2, 3, LARGEST, 0, None]), max_size=60)
+SIZE = st.sampled_from([1, 1, 1, 2, 3, LARGEST, 0, None])
+SIZES = st.lists(SIZE, max_size=60) | st.lists(SIZE, min_size=50, max_size=60)  # many windows
 MAX_PIECES = st.integers(2 * LARGEST + SPECIAL_PIECES, 40)
 SPAN_WINDOWS = st.integers(0, 9)
 
