@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arrow_attention import AttentionPattern, attend, join_heads, split_heads
+from .arrow_attention import attend, join_heads, split_heads
+from .attention_pattern import AttentionPattern
 
 
 @dataclass(frozen=True)

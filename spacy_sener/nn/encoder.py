@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
-from .arrow_attention import AttentionKind, AttentionPattern, attention_pattern
+from .attention_pattern import AttentionKind, AttentionPattern, attention_pattern
 from .families import Inputs, family_of
 from .lora import LoRA, add_lora
 from .position_table import enlarge_config, position_capacity, tile_positions

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
-from .arrow_attention import ArrowSelfAttention, AttentionPattern
+from .arrow_attention import ArrowSelfAttention
+from .attention_pattern import AttentionPattern
 from .disentangled_arrow_attention import DisentangledArrowSelfAttention
 from .rotary_arrow_attention import RotaryArrowSelfAttention
 

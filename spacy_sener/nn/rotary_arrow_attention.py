@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .arrow_attention import AttentionPattern, attend, join_heads, split_heads
+from .arrow_attention import attend, join_heads, split_heads
+from .attention_pattern import AttentionPattern
 
 
 class RotaryArrowSelfAttention(nn.Module):

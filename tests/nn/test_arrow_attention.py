@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spacy_sener.nn.arrow_attention import attend, attention_pattern, logn_factors
+from spacy_sener.nn.arrow_attention import attend
+from spacy_sener.nn.attention_pattern import attention_pattern, logn_factors
 
 HEADS, HEAD_DIM = 2, 3
 

@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stock_encoders import stock_encoder, tiny_config
 
-from spacy_sener.nn.arrow_attention import attend, attention_pattern
+from spacy_sener.nn.arrow_attention import attend
+from spacy_sener.nn.attention_pattern import attention_pattern
 from spacy_sener.nn.disentangled_arrow_attention import (
     DisentangledArrowSelfAttention,
     DisentangledScores,
