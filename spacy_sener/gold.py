@@ -15,6 +15,7 @@ from .types import Floats, SpanBand, Window
 TOO_LONG = "longer than span_window allows"
 MISALIGNED = "not aligned with the tokens"
 BLANK = "made of whitespace only"
+UNSEEN = "in no window, for their length or for want of a word piece"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,18 @@ def gold_cells(
         for start, end in _rows(window, span, band.span_window)
     ]
     return torch.tensor(cells, dtype=torch.long, device=band.logits.device).view(-1, 4)
+
+
+def count_unseen(bands: Iterable[SpanBand], spans: Sequence[Sequence[GoldSpan]]) -> int:
+    """How many of the spans of each document lie in no window, and so have no cell."""
+    seen = {
+        (window.doc, span)
+        for band in bands
+        for window in band.windows
+        for span in spans[window.doc]
+        if any(_rows(window, span, band.span_window))
+    }
+    return sum(len(set(each)) for each in spans) - len(seen)
 
 
 def _rows(window: Window, span: GoldSpan, span_window: int) -> Iterable[tuple[int, int]]:

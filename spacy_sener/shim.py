@@ -56,6 +56,7 @@ class TorchShim(Shim):
         self.encoder_prefix = encoder_prefix
         self.mixed_precision = mixed_precision
         self.save_frozen = save_frozen
+        self._settings: AdamW | None = None  # what `_optimizer` was made for
 
     @property
     def module(self) -> nn.Module:
@@ -174,8 +175,9 @@ class TorchShim(Shim):
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed_precision)
 
     def _step_adamw(self, optimizer: AdamW, params: dict[str, nn.Parameter]) -> None:
-        if self._optimizer is None:
+        if self._optimizer is None or self._settings is not optimizer:
             self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
+            self._settings = optimizer
         for group in self._optimizer.param_groups:
             group["lr"] = optimizer.learn_rate
             if group["encoder"]:

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -30,7 +29,7 @@ from ..decoding import (
     find_candidates,
     join_candidates,
 )
-from ..gold import GoldCount, describe, gold_cells, gold_spans
+from ..gold import UNSEEN, GoldCount, count_unseen, describe, gold_cells, gold_spans
 from ..nn.band import valid_cells
 from ..nn.scoring import span_loss
 from ..scorer import score_spans
@@ -272,19 +271,22 @@ class SeNER(TrainablePipe):
         Binary cross-entropy summed over the cells of a document (paper, equation 11), mean over
         the documents.
         """
-        examples = list(examples)
-        left_out: Counter[str] = Counter()
-        spans = [gold_spans(example, self.key, left_out) for example in examples]
+        examples, bands = list(examples), list(scores)
+        count = GoldCount(self.model.attrs["span_window"])
+        spans = [gold_spans(example, self.key, count.left_out) for example in examples]
         self._require_known(span.label for doc_spans in spans for span in doc_spans)
         indices = {label: i for i, label in enumerate(self.labels)}
         loss = 0.0
         gradients: list[Tensor] = []
-        for band in scores:
+        for band in bands:
             logits = band.logits.requires_grad_()
             gold = gold_cells(band, spans, indices)
             band_loss = span_loss(logits, band.lengths, gold) / len(examples)
             gradients.extend(torch.autograd.grad(band_loss, [logits]))
             loss += float(band_loss.detach())
+        if not self._warned and (unseen := count_unseen(bands, spans)):
+            count.left_out[UNSEEN] += unseen
+        self._warn_once(count.warning())
         return loss, gradients
 
     def rehearse(
