@@ -16,7 +16,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 from torch import Tensor
 
 from ..architectures import SpanModel
@@ -35,56 +35,6 @@ from ..nn.scoring import span_loss
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
-
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-sener.SeNER.v1"
-
-[model.encoder]
-@architectures = "spacy-sener.ArrowEncoder.v1"
-"""
-
-
-@Language.factory(
-    "sener",
-    assigns=["doc.spans"],
-    default_config={
-        "model": Config().from_str(DEFAULT_MODEL)["model"],
-        "spans_key": "sc",
-        "threshold": 0.5,
-        "overlap": "nested",
-        "labels_per_span": "many",
-        "set_ents": False,
-        "max_pieces": 2048,
-        "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
-    },
-    default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
-)
-def make_sener(
-    nlp: Language,
-    name: str,
-    model: SpanModel,
-    spans_key: str,
-    threshold: float,
-    overlap: Overlap,
-    labels_per_span: LabelsPerSpan,
-    set_ents: bool,
-    max_pieces: int,
-    scorer: Callable[..., dict[str, Any]] | None,
-) -> "SeNER":
-    """Build the component from its config block; the settings are those of `SeNER`."""
-    return SeNER(
-        nlp.vocab,
-        model,
-        name,
-        spans_key=spans_key,
-        threshold=threshold,
-        overlap=overlap,
-        labels_per_span=labels_per_span,
-        set_ents=set_ents,
-        max_pieces=max_pieces,
-        scorer=scorer,
-    )
 
 
 class SeNER(TrainablePipe):
