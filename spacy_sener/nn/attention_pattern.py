@@ -27,8 +27,6 @@ LOGN_BASE = 512
 class AttentionPattern:
     """What each query of one batch sees. Built once by `attention_pattern`, used by every layer."""
 
-    n_pieces: int
-    """Pieces of the longest document: the padded length."""
     block_size: int | None
     """Queries in a block, equal to the window; None where one dense product serves all."""
     global_first: bool
@@ -92,7 +90,6 @@ def attention_pattern(
         mask = _block_mask(piece_lengths, n_pieces, window, global_first=attention == "arrow")
     scaled = logn and attention != "sliding"
     return AttentionPattern(
-        n_pieces=n_pieces,
         block_size=block_size,
         global_first=attention == "arrow",
         mask=mask,

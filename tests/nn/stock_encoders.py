@@ -66,6 +66,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "pos_att_type": [],
         "position_biased_input": True,
     },
+    "deberta-biased": {  # absolute positions, and relative ones that end where the table does
+        "model_type": "deberta-v2",
+        **DEBERTA,
+        "pos_att_type": ["c2p", "p2c"],
+        "share_att_key": True,
+        "max_relative_positions": -1,
+        "position_buckets": 8,
+        "position_biased_input": True,
+    },
     "modernbert": {
         "model_type": "modernbert",
         **SMALL,
