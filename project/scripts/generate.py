@@ -23,7 +23,7 @@ def generate(split: str, size: int, seed: int) -> list[dict[str, object]]:
 
 def main(
     folder: Path,
-    train: int = typer.Option(160, help="Number of training documents"),
+    train: int = typer.Option(600, help="Number of training documents"),
     dev: int = typer.Option(40, help="Number of development documents"),
     seed: int = typer.Option(0, help="The same seed gives the same corpus"),
 ) -> None:

@@ -14,6 +14,7 @@ TINY = {
     "vars.dev_docs": 2,
     "vars.max_steps": 2,
     "vars.warmup_steps": 1,
+    "vars.eval_frequency": 2,
     "vars.seed": 1,
 }
 

@@ -29,6 +29,9 @@ IN_SECTIONS: dict[str, Section] = {
     "publications": sections.publications,
 }
 
+# How often a page tells a fact at all, where that is not 0.7.
+OFTEN_TOLD = {"birth": 0.4, "contact": 0.55, "education": 0.85, "work_history": 0.85}
+
 
 def compose_page(rng: Random, *, long: bool) -> Text:
     """One home page of one invented scholar; a long one is a full curriculum."""
@@ -45,9 +48,7 @@ def compose_page(rng: Random, *, long: bool) -> Text:
 def _plan(page: Page, *, long: bool) -> tuple[list[str], list[str]]:
     """Which facts go into paragraphs and which into sections; the others are left out."""
     taste = page.pick([0.1, 0.4, 0.4, 0.9])  # from curriculum to plain prose
-    told = {
-        fact: page.chance({"birth": 0.4, "contact": 0.55}.get(fact, 0.7)) for fact in IN_SECTIONS
-    }
+    told = {fact: page.chance(OFTEN_TOLD.get(fact, 0.7)) for fact in IN_SECTIONS}
     told["work_history"] |= long
     prose = [
         fact
