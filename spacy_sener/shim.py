@@ -8,6 +8,7 @@ gradient instead of being kept.
 
 import contextlib
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -56,7 +57,8 @@ class TorchShim(Shim):
         self.encoder_prefix = encoder_prefix
         self.mixed_precision = mixed_precision
         self.save_frozen = save_frozen
-        self._settings: AdamW | None = None  # what `_optimizer` was made for
+        # What `_optimizer` was made for; weak, as a model is copied without its thinc optimizer.
+        self._made_for: weakref.ref[AdamW] | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -175,9 +177,9 @@ class TorchShim(Shim):
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed_precision)
 
     def _step_adamw(self, optimizer: AdamW, params: dict[str, nn.Parameter]) -> None:
-        if self._optimizer is None or self._settings is not optimizer:
+        if self._optimizer is None or self._made_for is None or self._made_for() is not optimizer:
             self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
-            self._settings = optimizer
+            self._made_for = weakref.ref(optimizer)
         for group in self._optimizer.param_groups:
             group["lr"] = optimizer.learn_rate
             if group["encoder"]:

@@ -273,6 +273,22 @@ def test_averages_of_others_are_left_alone() -> None:
         pass
 
 
+def test_a_new_optimizer_starts_anew_and_a_copy_goes_its_own_way() -> None:
+    shim, fresh = make_shim(), make_shim()
+    backprop(shim)
+    shim.finish_update(make_adamw())
+    copied = shim.copy()
+    with torch.no_grad():
+        for ours, theirs in zip(fresh.module.parameters(), shim.module.parameters(), strict=True):
+            ours.copy_(theirs)
+    for each in (shim, fresh, copied):
+        backprop(each)
+        each.finish_update(make_adamw(weight_decay=0.5))
+    for name, expected in weights(fresh).items():
+        np.testing.assert_array_equal(weights(shim)[name], expected)
+        np.testing.assert_array_equal(weights(copied)[name], expected)
+
+
 def test_bytes_and_back() -> None:
     shim = make_shim()
     backprop(shim)
