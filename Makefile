@@ -1,5 +1,9 @@
 # Everything that a fresh machine needs is installed by these targets: Python 3.11, make and a
 # package registry are all that they ask for.
+# Threads that wait for work sleep: where they spin and another program has the second core, a step
+# of training takes several times as long.
+export OMP_WAIT_POLICY := passive
+
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
