@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 AttentionKind = Literal["arrow", "sliding", "full"]
 
-# Up to this many windows, one masked product of all queries with all keys is the fastest.
-DENSE_WINDOWS = 4
+# Queries of a block. The fewer, the fewer keys outside their windows are looked at and masked.
+BLOCK_SIZE = 64
 # LogN scaling leaves [CLS] alone at this length: what the encoders were pretrained with.
 LOGN_BASE = 512
 
@@ -27,18 +28,43 @@ LOGN_BASE = 512
 class AttentionPattern:
     """What each query of one batch sees. Built once by `attention_pattern`, used by every layer."""
 
-    block_size: int | None
-    """Queries in a block, equal to the window; None where one dense product serves all."""
+    window: int | None
+    """One-sided, inclusive; None where every query sees all that is real."""
+    block_size: int
+    """Consecutive queries that are attended together where there is a window."""
     global_first: bool
     """Whether piece 0 sees and is seen by every piece."""
-    mask: Tensor | None
-    """True where the query sees the key; None where every query sees every key. Dense:
-    (batch, 1, pieces or 1, pieces). Blocks: (batch, blocks, block_size, keys), the keys being
-    key 0 (if `global_first`) and the 3 * block_size keys around the block."""
-    key_mask: Tensor
-    """(batch, 1, 1, pieces), True at real pieces."""
+    piece_lengths: Tensor
+    """(batch,)."""
+    key_mask: Tensor | None
+    """(batch, 1, 1, pieces), True at real pieces; None where all are."""
     row_factors: Tensor | None
     """(batch,) LogN factors of the scores of query 0; None for no scaling."""
+
+    def block_mask(self, start: int, n_blocks: int) -> Tensor:
+        """Which keys the queries of consecutive blocks see.
+
+        Key 0 is masked in the neighbourhood where it has a column of its own. Without one, every
+        query sees itself, so that rows of padding stay finite.
+
+        Args:
+            start: the first query, a piece index.
+            n_blocks: how many blocks there are from there on.
+
+        Returns:
+            (batch, blocks, block_size, [1 +] block_size + 2 * window), True where the query sees
+            the key: key 0 (if `global_first`), then the keys around the block.
+        """
+        assert self.window is not None
+        size, device = self.block_size, self.piece_lengths.device
+        column = torch.arange(-self.window, size + self.window, device=device)
+        distance = torch.arange(size, device=device)[:, None] - column
+        key = column + torch.arange(start, start + n_blocks * size, size, device=device)[:, None]
+        real = (key >= int(self.global_first)) & (key < self.piece_lengths[:, None, None])
+        mask = (distance.abs() <= self.window) & real[:, :, None]
+        if self.global_first:
+            return F.pad(mask, (1, 0), value=True)
+        return mask | (distance == 0)
 
 
 def logn_factors(piece_lengths: Tensor, multiple: int = 1) -> Tensor:
@@ -77,49 +103,13 @@ def attention_pattern(
         logn: scale the scores of query 0 by `logn_factors`.
         logn_multiple: see `logn_factors`.
     """
-    key_mask = torch.arange(n_pieces, device=piece_lengths.device) < piece_lengths[:, None]
-    key_mask = key_mask[:, None, None]
-    block_size: int | None = None
-    mask: Tensor | None
-    if attention == "full" or window >= n_pieces - 1:
-        mask = None if bool(key_mask.all()) else key_mask
-    elif n_pieces <= DENSE_WINDOWS * window:
-        mask = _dense_mask(key_mask, window, global_first=attention == "arrow")
-    else:
-        block_size = max(window, 1)
-        mask = _block_mask(piece_lengths, n_pieces, window, global_first=attention == "arrow")
+    real = torch.arange(n_pieces, device=piece_lengths.device) < piece_lengths[:, None]
     scaled = logn and attention != "sliding"
     return AttentionPattern(
-        block_size=block_size,
+        window=None if attention == "full" or window >= n_pieces - 1 else window,
+        block_size=max(min(BLOCK_SIZE, window), 1),
         global_first=attention == "arrow",
-        mask=mask,
-        key_mask=key_mask,
+        piece_lengths=piece_lengths,
+        key_mask=None if bool(real.all()) else real[:, None, None],
         row_factors=logn_factors(piece_lengths, logn_multiple) if scaled else None,
     )
-
-
-def _dense_mask(key_mask: Tensor, window: int, *, global_first: bool) -> Tensor:
-    """(batch, 1, pieces, pieces). Padding rows see themselves, to stay finite."""
-    position = torch.arange(key_mask.shape[-1], device=key_mask.device)
-    seen = (position[:, None] - position).abs() <= window
-    if global_first:
-        seen = seen | (position == 0) | (position[:, None] == 0)
-    return (seen & key_mask) | torch.diag(position >= 0)
-
-
-def _block_mask(piece_lengths: Tensor, n_pieces: int, window: int, *, global_first: bool) -> Tensor:
-    """(batch, blocks, block_size, [1 +] 3 * block_size), see `AttentionPattern.mask`.
-
-    Key 0 is masked in the neighbourhood where it has a column of its own. Padding rows see
-    themselves, to stay finite.
-    """
-    size = max(window, 1)
-    column = torch.arange(-size, 2 * size, device=piece_lengths.device)
-    distance = torch.arange(size, device=column.device)[:, None] - column
-    key = torch.arange(0, n_pieces, size, device=column.device)[:, None, None] + column
-    real = (key >= 0) & (key < piece_lengths[:, None, None, None])
-    mask = ((distance.abs() <= window) & real) | (distance == 0)
-    if not global_first:
-        return mask
-    mask = mask & (key != 0)
-    return torch.cat([torch.ones_like(mask[..., :1]), mask], dim=-1)

@@ -18,8 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arrow_attention import attend, join_heads, split_heads
+from .arrow_attention import Attend, Attention, split_heads
 from .attention_pattern import AttentionPattern
+
+# Columns that keep the rows of "p2c" from lying a power of two apart, where they'd evict each
+# other from the cache.
+PADDING = 16
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,10 @@ class DisentangledScores:
     position_key: Tensor | None
     position_query: Tensor | None
 
-    def dense(self, query: Tensor, key: Tensor) -> Tensor:
-        """(batch, heads, pieces, head_dim) twice -> (batch, heads, pieces, pieces)."""
-        piece = torch.arange(query.shape[2], device=query.device)
-        rows = self.positions.rows(piece[:, None] - piece)
+    def dense(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """See `RelativeScores.dense`."""
+        piece = torch.arange(key.shape[2], device=key.device)
+        rows = self.positions.rows(piece[start : start + query.shape[2], None] - piece)
         scores = []
         if self.position_key is not None:
             scores.append(_gather(query @ self.position_key.mT, rows))
@@ -77,38 +81,37 @@ class DisentangledScores:
 
     def first_row(self, query: Tensor, key: Tensor) -> Tensor:
         """Query 0 with all keys: (batch, heads, 1, pieces); distances 0, -1, -2, ..."""
-        piece = torch.arange(key.shape[2], device=key.device)
-        rows = self.positions.rows(-piece)
+        rows = self._lines(0, key, sign=-1)
         return _line(key, self.position_query, query[:, :, :1], self.position_key, rows).mT
 
-    def first_column(self, query: Tensor, key: Tensor) -> Tensor:
-        """All queries with key 0: (batch, heads, pieces, 1); distances 0, 1, 2, ..."""
-        piece = torch.arange(query.shape[2], device=query.device)
-        rows = self.positions.rows(piece)
+    def first_column(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """Queries with key 0: (batch, heads, queries, 1); distances start, start + 1, ..."""
+        rows = self._lines(start, query, sign=1)
         return _line(query, self.position_key, key[:, :, :1], self.position_query, rows)
 
-    def blocks(self, query: Tensor, key: Tensor, size: int) -> Tensor:
-        """(batch, blocks, heads, size, 3 * size); see `RelativeScores.blocks`."""
-        distance = torch.arange(-size, size + 1, device=query.device)
-        scores = []
-        if self.position_key is not None:
-            table = self.position_key[:, self.positions.rows(-distance)]
-            scores.append(_skewed(query, table, size))
-        if self.position_query is not None:
-            table = self.position_query[:, self.positions.rows(distance)]
-            # (batch, blocks + 2, heads, size keys, 3 * size queries around them)
-            by_key = _skewed(key, table, size)
-            parts = (
-                by_key[:, :-2, :, :, 2 * size :],  # the keys before the block of queries
-                by_key[:, 1:-1, :, :, size : 2 * size],
-                by_key[:, 2:, :, :, :size],  # and those after it
-            )
-            scores.append(torch.cat(parts, dim=3).mT)
-        return _total(scores)
+    def _lines(self, start: int, x: Tensor, *, sign: int) -> Tensor:
+        return self.positions.rows(sign * torch.arange(start, start + x.shape[2], device=x.device))
+
+    def near(self, window: int, block_size: int) -> "NearDisentangledScores":
+        """See `RelativeScores.near`."""
+        distance = torch.arange(-window, window + 1)
+        return NearDisentangledScores(
+            window=window,
+            block_size=block_size,
+            key_table=self._table(self.position_key, -distance, block_size),
+            query_table=self._table(self.position_query, distance, PADDING),
+        )
+
+    def _table(self, table: Tensor | None, distance: Tensor, zeros: int) -> Tensor | None:
+        """The vectors of these distances, then zeros."""
+        if table is None:
+            return None
+        rows = self.positions.rows(distance).to(table.device)
+        return F.pad(table.index_select(1, rows), (0, 0, 0, zeros))
 
 
 def _gather(scores: Tensor, rows: Tensor) -> Tensor:
-    """(batch, heads, pieces, rows), (pieces, pieces) -> (batch, heads, pieces, pieces)."""
+    """(batch, heads, pieces, rows), (pieces, others) -> (batch, heads, pieces, others)."""
     return scores.gather(-1, rows.expand(*scores.shape[:2], -1, -1))
 
 
@@ -137,25 +140,52 @@ def _line(
     return _total(scores)
 
 
-def _skewed(x: Tensor, table: Tensor, size: int) -> Tensor:
-    """Each row times the vectors of the 2 * size + 1 distances around it, laid out by position.
+@dataclass(frozen=True)
+class NearDisentangledScores:
+    """The terms "c2p" and "p2c" within the window; see `NearScores`.
 
-    Args:
-        x: (batch, blocks * size, heads, head_dim).
-        table: (heads, 2 * size + 1, head_dim), vectors of the pieces from `size` before to `size`
-            after the row.
-
-    Returns:
-        (batch, blocks, heads, size, 3 * size); column c of a block is the c-th piece from `size`
-        before its start on; 0 where it is further than `size` from the row.
+    Each piece is multiplied with the vectors of the 2 * window + 1 distances around it. The row
+    of distances of piece r + 1 begins one key further right than that of r: read with rows that
+    are one shorter or longer than they are, the products lie by position, and nothing is moved.
     """
-    blocks = torch.unflatten(x, 1, (-1, size)).transpose(
-        2, 3
-    )  # (batch, blocks, heads, size, head_dim)
-    band = blocks @ table.mT
-    # Row r begins r places further right in a table of 3 * size columns than of 3 * size + 1.
-    wide = F.pad(band, (0, size)).flatten(-2)[..., : 3 * size * size]
-    return torch.unflatten(wide, -1, (size, 3 * size))
+
+    window: int
+    block_size: int
+    key_table: Tensor | None
+    """(heads, block_size + 2 * window + 1, head_dim): PK of the distances window to -window, and
+    zeros."""
+    query_table: Tensor | None
+    """(heads, 2 * window + 1 + PADDING, head_dim): PQ of -window to window, and zeros."""
+
+    def __call__(self, query: Tensor, key: Tensor) -> Tensor:
+        """See `NearScores.__call__`."""
+        scores = []
+        if self.query_table is not None:
+            scores.append(self._by_key(key @ self.query_table.mT).transpose(1, 2).contiguous())
+        if self.key_table is not None:
+            scores.append(self._by_query(query @ self.key_table.mT).transpose(1, 2))
+        return scores[0] if len(scores) == 1 else scores[0].add_(scores[1])
+
+    def _by_query(self, scores: Tensor) -> Tensor:
+        """Column u of row r is of the key r + u of the block's.
+
+        (batch, heads, blocks * block_size, keys + 1) -> (batch, heads, blocks, block_size, keys).
+        """
+        size, n_keys = self.block_size, scores.shape[-1] - 1
+        blocks = torch.unflatten(scores, 2, (-1, size)).flatten(3)
+        return torch.unflatten(blocks[..., : size * n_keys], -1, (size, n_keys))
+
+    def _by_key(self, scores: Tensor) -> Tensor:
+        """Column u of the block's key c is of the query u + c - 2 * window of the block's.
+
+        (batch, heads, blocks * block_size + 2 * window, columns) ->
+        (batch, heads, blocks, block_size, keys).
+        """
+        size, width = self.block_size, scores.shape[-1]
+        n_keys = size + 2 * self.window
+        flat = scores.flatten(2)[..., 2 * self.window :]
+        blocks = flat.unfold(2, n_keys * (width - 1), size * width)
+        return torch.unflatten(blocks, -1, (n_keys, width - 1))[..., :size].mT
 
 
 class DisentangledArrowSelfAttention(nn.Module):
@@ -187,8 +217,8 @@ class DisentangledArrowSelfAttention(nn.Module):
 
     def forward(
         self, hidden_states: Tensor, pattern: AttentionPattern, rel_embeddings: Tensor | None
-    ) -> Tensor:
-        """Attend.
+    ) -> Attend:
+        """Take keys and values.
 
         Args:
             hidden_states: (batch, pieces, hidden_size).
@@ -196,23 +226,17 @@ class DisentangledArrowSelfAttention(nn.Module):
             rel_embeddings: (2 * span, hidden_size), normed; None if the model has none.
 
         Returns:
-            (batch, pieces, hidden_size).
+            What attends with the queries of some or all pieces.
         """
-        query, key, value = (
-            split_heads(projection(hidden_states), self.num_heads)
-            for projection in (self.query_proj, self.key_proj, self.value_proj)
-        )
-        dropout = self.dropout.p if self.training else 0.0
-        context = attend(
-            query,
-            key,
-            value,
+        attention = Attention(
+            split_heads(self.key_proj(hidden_states), self.num_heads),
+            split_heads(self.value_proj(hidden_states), self.num_heads),
             pattern,
-            dropout=dropout,
+            dropout=self.dropout.p if self.training else 0.0,
             scale=self.scale,
             relative=self._relative(rel_embeddings),
         )
-        return join_heads(context)
+        return attention.of(self.query_proj)
 
     def _relative(self, rel_embeddings: Tensor | None) -> DisentangledScores | None:
         if self.positions is None or rel_embeddings is None or not self.terms:

@@ -119,12 +119,16 @@ class ArrowEncoder(nn.Module):
         self.settings = settings
         self.hidden_size = model.config.hidden_size
 
-    def forward(self, input_ids: Tensor, piece_lengths: Tensor) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, piece_lengths: Tensor, *, recompute: bool = False
+    ) -> Tensor:
         """Encode a batch.
 
         Args:
             input_ids: (batch, pieces) int64; [CLS] first, [SEP] last, then padding.
             piece_lengths: (batch,) pieces of each document, [CLS] and [SEP] included.
+            recompute: keep only the input of each layer for the backward pass, which then takes
+                longer by one forward pass. Without gradients it means nothing.
 
         Returns:
             (batch, pieces, hidden_size); rows of padding are finite and mean nothing.
@@ -140,6 +144,7 @@ class ArrowEncoder(nn.Module):
             mask=(position < piece_lengths[:, None]).long(),
             pattern=self._pattern(piece_lengths, n_pieces),
             local_pattern=self._local_pattern(piece_lengths, n_pieces),
+            recompute=recompute,
         )
         return family_of(self.config).encode(self.model, inputs)
 

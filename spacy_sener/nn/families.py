@@ -6,15 +6,17 @@ and the parts of each layer are called one by one, which are alike in transforme
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
-from .arrow_attention import ArrowSelfAttention
+from .arrow_attention import ArrowSelfAttention, Attend
 from .attention_pattern import AttentionPattern
 from .disentangled_arrow_attention import DisentangledArrowSelfAttention
+from .layers import Rows, run_layer
 from .rotary_arrow_attention import RotaryArrowSelfAttention
 
 
@@ -30,6 +32,8 @@ class Inputs:
     """What the settings ask for."""
     local_pattern: AttentionPattern | None
     """Of layers that are local by themselves; None if the model has none."""
+    recompute: bool = False
+    """Whether layers keep only their input for the backward pass."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,23 @@ def encode_bert(model: PreTrainedModel, inputs: Inputs) -> Tensor:
     if hasattr(model, "embeddings_project"):  # ELECTRA's small models
         hidden_states = model.embeddings_project(hidden_states)
     for layer in model.encoder.layer:
-        context = layer.attention.self(hidden_states, inputs.pattern)
-        hidden_states = _rest_of_layer(layer, context, hidden_states)
+        hidden_states = run_layer(
+            layer,
+            lambda layer, states: _bert_rows(layer, layer.attention.self(states, inputs.pattern)),
+            hidden_states,
+            recompute=inputs.recompute,
+        )
     return hidden_states
 
 
-def _rest_of_layer(layer: Any, context: Tensor, hidden_states: Tensor) -> Tensor:
-    """Everything after self-attention, in BERT and DeBERTa."""
-    attended = layer.attention.output(context, hidden_states)
-    return layer.output(layer.intermediate(attended), attended)
+def _bert_rows(layer: Any, attend: Attend) -> Rows:
+    """A layer of BERT or DeBERTa."""
+
+    def rows(hidden_states: Tensor, start: int) -> Tensor:
+        attended = layer.attention.output(attend(hidden_states, start), hidden_states)
+        return layer.output(layer.intermediate(attended), attended)
+
+    return rows
 
 
 def install_deberta(model: PreTrainedModel) -> None:
@@ -96,13 +108,20 @@ def encode_deberta(model: PreTrainedModel, inputs: Inputs) -> Tensor:
         token_type_ids=torch.zeros_like(inputs.input_ids),
         mask=inputs.mask,
     )
-    hidden_states = embeddings
+    conv = model.encoder.conv
+    hidden_states = embeddings if conv is None else embeddings.clone()
     rel_embeddings = model.encoder.get_rel_embedding()
     for i, layer in enumerate(model.encoder.layer):
-        context = layer.attention.self(hidden_states, inputs.pattern, rel_embeddings)
-        hidden_states = _rest_of_layer(layer, context, hidden_states)
-        if i == 0 and model.encoder.conv is not None:
-            hidden_states = model.encoder.conv(embeddings, hidden_states, inputs.mask)
+        hidden_states = run_layer(
+            layer,
+            lambda layer, states: _bert_rows(
+                layer, layer.attention.self(states, inputs.pattern, rel_embeddings)
+            ),
+            hidden_states,
+            recompute=inputs.recompute,
+        )
+        if i == 0 and conv is not None:
+            hidden_states = conv(embeddings, hidden_states, inputs.mask)
     return hidden_states
 
 
@@ -126,10 +145,26 @@ def encode_modernbert(model: PreTrainedModel, inputs: Inputs) -> Tensor:
         if local not in rotations:
             rotations[local] = _rotation(model, layer, hidden_states, local=local)
         pattern = inputs.local_pattern if local else inputs.pattern
-        normed = layer.attn_norm(hidden_states)
-        hidden_states = hidden_states + layer.attn(normed, pattern, rotations[local])
-        hidden_states = hidden_states + layer.mlp(layer.mlp_norm(hidden_states))
+        hidden_states = run_layer(
+            layer,
+            partial(_modernbert_rows, pattern=pattern, rotation=rotations[local]),
+            hidden_states,
+            recompute=inputs.recompute,
+        )
     return model.final_norm(hidden_states)
+
+
+def _modernbert_rows(
+    layer: Any, hidden_states: Tensor, *, pattern: AttentionPattern, rotation: tuple[Tensor, Tensor]
+) -> Rows:
+    """A layer of ModernBERT: queries, keys and values come from one product, of all rows."""
+    context = layer.attn(layer.attn_norm(hidden_states), pattern, rotation)
+
+    def rows(hidden_states: Tensor, start: int) -> Tensor:
+        attended = hidden_states + context[:, start : start + hidden_states.shape[1]]
+        return attended + layer.mlp(layer.mlp_norm(attended))
+
+    return rows
 
 
 def _rotation(

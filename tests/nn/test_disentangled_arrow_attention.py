@@ -103,7 +103,8 @@ def test_equals_the_stock_module_under_an_arrow_mask(name, window):
     relative_pos = encoder.get_rel_pos(hidden_states)
     expected, _ = stock(hidden_states, mask, relative_pos=relative_pos, rel_embeddings=table)
     pattern = attention_pattern(torch.tensor(lengths), n, window=window, logn=False)
-    got = DisentangledArrowSelfAttention(stock).eval()(hidden_states, pattern, table)
+    attend = DisentangledArrowSelfAttention(stock).eval()(hidden_states, pattern, table)
+    got = attend(hidden_states, 0)
     for b, length in enumerate(lengths):
         torch.testing.assert_close(got[b, :length], expected[b, :length], atol=1e-5, rtol=1e-5)
 

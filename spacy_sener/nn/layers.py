@@ -1,0 +1,55 @@
+"""How one layer of an encoder is run: by rows in inference, whole where gradients are wanted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from .arrow_attention import rows_at_once
+from .lora import merged
+
+Rows = Callable[[Tensor, int], Tensor]
+"""(batch, pieces, hidden_size) of the pieces from an index on -> what the layer makes of them."""
+
+
+def run_layer(
+    layer: Any,
+    prepare: Callable[[Any, Tensor], Rows],
+    hidden_states: Tensor,
+    *,
+    recompute: bool,
+) -> Tensor:
+    """Run a layer, by rows if no gradient is asked for: so its temporaries are few and small.
+
+    Args:
+        layer: the module.
+        prepare: from the layer and all hidden states to the layer as a function of some of them:
+            takes keys and values.
+        hidden_states: (batch, pieces, hidden_size); overwritten if no gradient is asked for.
+        recompute: keep nothing but the input for the backward pass.
+
+    Returns:
+        (batch, pieces, hidden_size).
+    """
+    if torch.is_grad_enabled():
+
+        def run(hidden_states: Tensor) -> Tensor:
+            return prepare(layer, hidden_states)(hidden_states, 0)
+
+        if recompute:
+            return checkpoint(run, hidden_states, use_reentrant=False)
+        return run(hidden_states)
+    rows = prepare(merged(layer, compute_dtype(hidden_states)), hidden_states)
+    step = rows_at_once(len(hidden_states), hidden_states.device)
+    for start in range(0, hidden_states.shape[1], step):
+        some = hidden_states[:, start : start + step]
+        some.copy_(rows(some, start))
+    return hidden_states
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """What linear layers compute in here: autocast's type, if it is on."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
