@@ -13,7 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # that has neither spaCy nor thinc.
 VENV_NN := .venv-transformers5
 
-.PHONY: venv test lint format demo clean
+BENCHMARKS := inference training pipeline peers loading
+GPU_PYTHON ?= python3
+
+.PHONY: venv test lint format demo bench bench-gpu clean
 
 venv: $(VENV)/.installed
 
@@ -46,6 +49,19 @@ test: lint $(VENV_NN)/.installed
 
 demo: $(VENV)/.installed
 	cd project && ../$(BIN)/python -m spacy project run all
+
+$(VENV)/.bench-installed: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[bench]"
+	touch $@
+
+bench: $(VENV)/.bench-installed
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.report
+
+# On a machine with a GPU, whose own Python has torch for it, transformers and peft.
+bench-gpu:
+	$(GPU_PYTHON) -m benchmarks.gpu
+	$(GPU_PYTHON) -m benchmarks.report
 
 clean:
 	rm -rf $(VENV) $(VENV_NN) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

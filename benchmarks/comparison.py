@@ -1,0 +1,118 @@
+"""Tables of passes beside the authors' figures and the floors."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from benchmarks import machine, plots, report
+from benchmarks.floors import Cost, Rates
+from benchmarks.goals import Goal, goals_table
+from benchmarks.measure import Measurement
+from benchmarks.reference import Authors
+from benchmarks.report import Table, gigabytes, length, seconds, spread, times
+
+LINEAR = 2.1
+"""The most that time and memory may grow by where the length doubles."""
+CostOf = Callable[[Measurement], Cost | None]
+
+
+def publish(
+    name: str,
+    results: Sequence[Measurement],
+    authors: Authors,
+    rates: Mapping[str, Rates],
+    *,
+    cost_of: CostOf,
+    goals: Iterable[Goal],
+    threads: int,
+) -> None:
+    """Print and write everything of a comparison with the authors' figures."""
+    report.save(
+        name,
+        machine=machine.describe(threads),
+        measurements=results,
+        tables=[
+            passes_table(name.capitalize(), results, authors, rates, cost_of),
+            goals_table(goals),
+            rates_table(rates),
+        ],
+    )
+    plots.by_length(
+        name,
+        results,
+        seconds={f"authors, {key}": value for key, value in authors.seconds.items()},
+        memory={"authors, default": authors.gigabytes},
+    )
+
+
+def passes_table(
+    title: str,
+    results: Sequence[Measurement],
+    authors: Authors,
+    rates: Mapping[str, Rates],
+    cost_of: CostOf,
+) -> Table:
+    """A line for every subject and length."""
+    header = ["tokens", "subject", "passes", "seconds", "fastest to slowest", "GB over model"]
+    header += ["authors' default", "authors' keep", "authors' memory", "floors: arithmetic, bytes"]
+    rows = []
+    for result in results:
+        n_tokens = result.subject.length
+        memory = authors.gigabytes.get(n_tokens)
+        row = [length(n_tokens), result.subject.name, str(len(result.seconds)), seconds(result)]
+        row += [spread(result), gigabytes(result.over_base) if result.seconds else "-"]
+        row += [times(speedup(result, authors, each)) for each in ("default", "keep")]
+        row.append(times(memory and ratio(memory * 1e9, result.over_base)))
+        row.append(_floors(result, rates, cost_of))
+        rows.append(row)
+    return Table(title, header, rows)
+
+
+def speedup(result: Measurement, authors: Authors, allocator: str) -> float | None:
+    """How many times faster than the authors' code under an allocator."""
+    return ratio(authors.seconds[allocator].get(result.subject.length), result.median)
+
+
+def ratio(numerator: float | None, denominator: float | None) -> float | None:
+    """None if either is missing."""
+    return numerator / denominator if numerator and denominator else None
+
+
+def find(results: Iterable[Measurement], name: str, n_tokens: int) -> Measurement | None:
+    """The measurement of a subject at a length, if it finished a pass."""
+    for result in results:
+        if result.subject.name == name and result.subject.length == n_tokens and result.seconds:
+            return result
+    return None
+
+
+def growth_goals(results: Sequence[Measurement]) -> Iterator[Goal]:
+    """That ours is linear in the length."""
+    for name in dict.fromkeys(each.subject.name for each in results):
+        own = {each.subject.length: each for each in results if each.subject.name == name}
+        if name.startswith("ours"):
+            time = _growth({n_tokens: each.median for n_tokens, each in own.items()})
+            memory = _growth({n_tokens: each.over_base for n_tokens, each in own.items()})
+            yield Goal(f"{name}: largest time(2L) / time(L)", time, LINEAR)
+            yield Goal(f"{name}: largest memory(2L) / memory(L)", memory, LINEAR)
+
+
+def _growth(values: Mapping[int, float | None]) -> float | None:
+    """The largest value(2L) / value(L) over all lengths whose double was measured too."""
+    factors = [ratio(values.get(2 * n_tokens), value) for n_tokens, value in values.items()]
+    return max((factor for factor in factors if factor), default=None)
+
+
+def rates_table(rates: Mapping[str, Rates]) -> Table:
+    """What the floors are computed from."""
+    rows = [
+        [dtype, f"{rate.operations / 1e9:,.0f}", f"{rate.bandwidth / 1e9:.1f}"]
+        for dtype, rate in rates.items()
+    ]
+    return Table("The machine", ["type", "matrix product, GFLOP/s", "copy, GB/s"], rows)
+
+
+def _floors(result: Measurement, rates: Mapping[str, Rates], cost_of: CostOf) -> str:
+    cost = cost_of(result)
+    if cost is None or not result.seconds:
+        return "-"
+    arithmetic, moving = cost.seconds(rates[result.subject.arguments["dtype"]])
+    return f"{arithmetic:.3g} s, {moving:.3g} s"
