@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from .attention_pattern import AttentionPattern
+from .block_attention import Blocks, NearScores
 
 Attend = Callable[[Tensor, int], Tensor]
 """(batch, pieces, hidden_size) of the pieces from an index on -> their contexts, of that shape."""
@@ -45,21 +45,8 @@ class RelativeScores(Protocol):
         """As `dense`, with key 0 alone -> (batch, heads, queries, 1)."""
         ...
 
-    def near(self, window: int, block_size: int) -> "NearScores":
+    def near(self, window: int, block_size: int) -> NearScores:
         """For queries and the keys around them."""
-        ...
-
-
-class NearScores(Protocol):
-    """Relative scores of blocks of queries with the keys around each block."""
-
-    def __call__(self, query: Tensor, key: Tensor) -> Tensor:
-        """Score them; what is further away than the window may get any finite value.
-
-        (batch, heads, blocks * block_size, head_dim) and
-        (batch, heads, blocks * block_size + 2 * window, head_dim) ->
-        (batch, blocks, heads, block_size, block_size + 2 * window).
-        """
         ...
 
 
@@ -168,86 +155,18 @@ class Attention:
         )
 
     def _blocks(self, query: Tensor, start: int) -> Tensor:
-        """Attend block by block; query 0 is treated as any other.
-
-        For gradients, scores and probabilities are built again instead of being kept.
-        """
-        assert self.pattern.window is not None
-        size, window = self.pattern.block_size, self.pattern.window
-        batch, _, n_queries, _ = query.shape
-        n_blocks = -(-n_queries // size)
-        most = max(rows_at_once(batch, query.device) // size, 1)
-        n_chunks = -(-n_blocks // most)
-        n_blocks = -(-n_blocks // n_chunks)  # of one chunk
-        rows = n_blocks * size
-        stop = start + n_chunks * rows
-        key, value = (_slice(x, start - window, stop + window) for x in (self.key, self.value))
-        chunks = zip(
-            _slice(query, 0, stop - start).split(rows, dim=2),
-            _overlapping(key, rows, window),
-            _overlapping(value, rows, window),
-            range(start, stop, rows),
-            strict=True,
+        """The queries from `start` on with the keys around them, and with key 0."""
+        column = None
+        if self.relative is not None and self.pattern.global_first:
+            column = self.relative.first_column(query, self.key[:, :, :1], start)
+        blocks = Blocks(
+            pattern=self.pattern,
+            start=start,
+            scale=query.shape[-1] ** -0.5 if self.scale is None else self.scale,
+            dropout=self.dropout,
+            near=self.near_scores,
         )
-        keep_nothing = torch.is_grad_enabled() and query.requires_grad
-        contexts = [
-            checkpoint(self._chunk, *chunk, use_reentrant=False)
-            if keep_nothing
-            else self._chunk(*chunk)
-            for chunk in chunks
-        ]
-        return torch.cat(contexts, dim=2)[:, :, :n_queries]
-
-    def _chunk(self, query: Tensor, key: Tensor, value: Tensor, start: int) -> Tensor:
-        """Attend all blocks of a chunk at once.
-
-        Args:
-            query: (batch, heads, blocks * block_size, head_dim).
-            key, value: (batch, heads, blocks * block_size + 2 * window, head_dim).
-            start: piece index of the first query.
-
-        Returns:
-            (batch, heads, blocks * block_size, head_dim).
-        """
-        pattern, size = self.pattern, self.pattern.block_size
-        first = slice(0, int(pattern.global_first))
-        mask = pattern.block_mask(start, query.shape[2] // size)[:, :, None]
-        bias = None
-        if self.near_scores is not None:
-            assert self.relative is not None
-            bias = self.near_scores(query, key)
-            if pattern.global_first:
-                column = self.relative.first_column(query, self.key[:, :, :1], start)
-                bias = torch.cat([_blocked(column, size), bias], dim=-1)
-        mask_or_bias = _masked(bias, mask)
-        assert mask_or_bias is not None
-        context = F.scaled_dot_product_attention(
-            _blocked(query, size).flatten(0, 1),
-            self._around(key, self.key[:, :, first]),
-            self._around(value, self.value[:, :, first]),
-            attn_mask=mask_or_bias.flatten(0, 1),
-            dropout_p=self.dropout,
-            scale=self.scale,
-        )
-        context = torch.unflatten(context, 0, (len(query), -1)).transpose(1, 2)
-        return context.flatten(2, 3)
-
-    def _around(self, x: Tensor, first: Tensor) -> Tensor:
-        """The rows around each block, those of `first` in front of them.
-
-        Args:
-            x: (batch, heads, blocks * block_size + 2 * window, head_dim).
-            first: (batch, heads, 1 or 0, head_dim).
-
-        Returns:
-            (batch * blocks, heads, [1 +] block_size + 2 * window, head_dim).
-        """
-        assert self.pattern.window is not None
-        size = self.pattern.block_size
-        # (batch, blocks, heads, block_size + 2 * window, head_dim)
-        near = x.unfold(2, size + 2 * self.pattern.window, size).permute(0, 2, 1, 4, 3)
-        first = first[:, None].expand(-1, near.shape[1], -1, -1, -1)
-        return torch.cat([first, near], dim=3).flatten(0, 1)
+        return blocks.attend(query, self.key, self.value, column)
 
 
 def _masked(bias: Tensor | None, mask: Tensor | None) -> Tensor | None:
@@ -255,28 +174,6 @@ def _masked(bias: Tensor | None, mask: Tensor | None) -> Tensor | None:
     if bias is None or mask is None:
         return mask if bias is None else bias
     return bias.add_(torch.zeros_like(mask, dtype=bias.dtype).masked_fill_(~mask, -math.inf))
-
-
-def _slice(x: Tensor, start: int, stop: int) -> Tensor:
-    """x[:, :, start:stop], with zeros where that reaches beyond either end."""
-    n = x.shape[2]
-    inside = x[:, :, max(start, 0) : min(stop, n)]
-    before, after = max(-start, 0), max(stop - n, 0)
-    return F.pad(inside, (0, 0, before, after)) if before or after else inside
-
-
-def _overlapping(x: Tensor, rows: int, margin: int) -> tuple[Tensor, ...]:
-    """Chunks of `rows` pieces with `margin` more on either side, which `x` has, too.
-
-    (batch, heads, chunks * rows + 2 * margin, head_dim) -> (batch, heads, rows + 2 * margin,
-    head_dim), chunks times. Their gradients are summed in one go, not chunk by chunk.
-    """
-    return x.unfold(2, rows + 2 * margin, rows).mT.unbind(2)
-
-
-def _blocked(x: Tensor, size: int) -> Tensor:
-    """(batch, heads, blocks * size, width) -> (batch, blocks, heads, size, width)."""
-    return torch.unflatten(x, 2, (-1, size)).transpose(1, 2)
 
 
 class ArrowSelfAttention(nn.Module):

@@ -157,14 +157,40 @@ class NearDisentangledScores:
     query_table: Tensor | None
     """(heads, 2 * window + 1 + PADDING, head_dim): PQ of -window to window, and zeros."""
 
-    def __call__(self, query: Tensor, key: Tensor) -> Tensor:
-        """See `NearScores.__call__`."""
-        scores = []
-        if self.query_table is not None:
-            scores.append(self._by_key(key @ self.query_table.mT).transpose(1, 2).contiguous())
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        """See `NearScores.tables`."""
+        return tuple(t for t in (self.key_table, self.query_table) if t is not None)
+
+    def fill(self, scores: Tensor, query: Tensor, key: Tensor) -> None:
+        """See `NearScores.fill`."""
+        if self.query_table is None:
+            scores.zero_()
+        else:
+            scores.copy_(self._by_key(key @ self.query_table.mT).transpose(1, 2))
         if self.key_table is not None:
-            scores.append(self._by_query(query @ self.key_table.mT).transpose(1, 2))
-        return scores[0] if len(scores) == 1 else scores[0].add_(scores[1])
+            scores.add_(self._by_query(query @ self.key_table.mT).transpose(1, 2))
+
+    def gradients(
+        self, scores: Tensor, query: Tensor, key: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """See `NearScores.gradients`."""
+        grad_query, grad_key = torch.zeros_like(query), torch.zeros_like(key)
+        grad_tables = []
+        if self.key_table is not None:
+            products = scores.new_zeros(*query.shape[:3], self.key_table.shape[1])
+            self._by_query(products).copy_(scores.transpose(1, 2))
+            grad_query = products @ self.key_table
+            grad_tables.append((products.mT @ query).sum(0))
+        if self.query_table is not None:
+            products = scores.new_zeros(*key.shape[:3], self.query_table.shape[1])
+            # block by block, since neighbouring blocks read the rows of the same keys
+            by_block = self._by_key(products).unbind(2)
+            for block, part in zip(by_block, scores.unbind(1), strict=True):
+                block += part
+            grad_key = products @ self.query_table
+            grad_tables.append((products.mT @ key).sum(0))
+        return grad_query, grad_key, tuple(grad_tables)
 
     def _by_query(self, scores: Tensor) -> Tensor:
         """Column u of row r is of the key r + u of the block's.

@@ -62,4 +62,4 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         cos, sin: (1, pieces, head_dim), both halves alike.
     """
     low, high = x.chunk(2, dim=-1)
-    return x * cos[:, None] + torch.cat((-high, low), dim=-1) * sin[:, None]
+    return (x * cos[:, None] + torch.cat((-high, low), dim=-1) * sin[:, None]).to(x.dtype)

@@ -1,0 +1,286 @@
+"""Attention of blocks of queries to the keys around them, and to key 0; its gradient is by hand.
+
+With P the probabilities, D the share of them that dropout keeps, over 1 - p, and V the values,
+
+    context = (P * D) V
+    dV = (P * D)^T dC        dS = P * (D * (dC V^T) - sum of dC * context)
+
+from which the gradients of queries, keys and relative scores follow. As in FlashAttention (Dao et
+al. 2022, algorithm 4) scores and probabilities are built again in the backward pass, chunk by
+chunk: nothing is kept whose size is a multiple of the window.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention_pattern import AttentionPattern
+
+
+class NearScores(Protocol):
+    """Relative scores of blocks of queries with the keys around each block."""
+
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        """What gradients are wanted of."""
+        ...
+
+    def fill(self, scores: Tensor, query: Tensor, key: Tensor) -> None:
+        """Write scores; what is further away than the window may get any finite value.
+
+        Args:
+            scores: (batch, blocks, heads, block_size, block_size + 2 * window).
+            query: (batch, heads, blocks * block_size, head_dim).
+            key: (batch, heads, blocks * block_size + 2 * window, head_dim).
+        """
+        ...
+
+    def gradients(
+        self, scores: Tensor, query: Tensor, key: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Gradients of query, key and tables from that of the scores, which is 0 where masked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How some consecutive queries attend."""
+
+    pattern: AttentionPattern
+    start: int
+    """Piece index of the first query."""
+    scale: float
+    dropout: float
+    near: NearScores | None
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, column: Tensor | None) -> Tensor:
+        """Attend block by block; query 0 is treated as any other.
+
+        Args:
+            query: (batch, heads, queries, head_dim).
+            key, value: (batch, heads, pieces, head_dim), of all pieces.
+            column: (batch, heads, queries, 1), relative scores of key 0; None if there are none.
+
+        Returns:
+            (batch, heads, queries, head_dim).
+        """
+        tables = () if self.near is None else self.near.tables
+        context: Tensor = _Attend.apply(  # type: ignore[no-untyped-call]
+            self, query, key, value, column, *tables
+        )
+        return context
+
+    def chunks(self, query: Tensor) -> Iterator[tuple[slice, slice]]:
+        """The queries of one chunk after the other, and the pieces they see, beyond the ends, too.
+
+        On a CPU the scores of a chunk should stay in its caches.
+        """
+        assert self.pattern.window is not None
+        batch_size, _, n_queries, _ = query.shape
+        size, window = self.pattern.block_size, self.pattern.window
+        most = (256 if query.device.type == "cpu" else 16384) // batch_size
+        rows = max(most // size, 1) * size
+        for first in range(0, n_queries, rows):
+            n_rows = min(rows, -(-(n_queries - first) // size) * size)
+            start = self.start + first
+            yield slice(first, first + n_rows), slice(start - window, start + n_rows + window)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A chunk of queries and what they see, by blocks."""
+
+    blocks: Blocks
+    start: int
+    query: Tensor  # (batch, heads, rows, head_dim)
+    near_key: Tensor  # (batch, heads, rows + 2 * window, head_dim)
+    key: Tensor  # (batch * blocks, heads, keys, head_dim)
+    value: Tensor  # as key
+    column: Tensor | None  # (batch, heads, rows, 1)
+
+    @property
+    def queries(self) -> Tensor:
+        """(batch * blocks, heads, block_size, head_dim)."""
+        return self.blocked(self.query).flatten(0, 1)
+
+    def blocked(self, x: Tensor) -> Tensor:
+        """(batch, heads, rows, width) -> (batch, blocks, heads, block_size, width)."""
+        return torch.unflatten(x, 2, (-1, self.blocks.pattern.block_size)).transpose(1, 2)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """(batch * blocks, heads, block_size, width) -> (batch, heads, rows, width)."""
+        return torch.unflatten(x, 0, (len(self.query), -1)).transpose(1, 2).flatten(2, 3)
+
+    def bias(self) -> Tensor:
+        """(batch * blocks, heads or 1, block_size, keys): relative scores, -inf for the unseen."""
+        blocks, query = self.blocks, self.query
+        mask = blocks.pattern.block_mask(self.start, query.shape[2] // blocks.pattern.block_size)
+        hidden = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -math.inf)
+        hidden = hidden[:, :, None]
+        if blocks.near is None:
+            return hidden.flatten(0, 1)
+        bias = query.new_empty(*hidden.shape[:2], query.shape[1], *hidden.shape[3:])
+        first = int(blocks.pattern.global_first)
+        blocks.near.fill(bias[..., first:], query, self.near_key)
+        if self.column is not None:
+            bias[..., :1] = self.blocked(self.column)
+        return bias.add_(hidden).flatten(0, 1)
+
+    def probabilities(self) -> Tensor:
+        """(batch * blocks, heads, block_size, keys)."""
+        scores = (self.queries * self.blocks.scale) @ self.key.mT
+        return scores.add_(self.bias()).softmax(-1)
+
+
+class _Attend(torch.autograd.Function):
+    """See `Blocks.attend`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        blocks: Blocks,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        column: Tensor | None,
+        *tables: Tensor,
+    ) -> Tensor:
+        context = torch.empty_like(query)
+        kept = []
+        with torch.autocast(query.device.type, enabled=False):
+            for rows, seen in blocks.chunks(query):
+                chunk = _chunk(blocks, rows, seen, query, key, value, column)
+                if blocks.dropout > 0:
+                    probabilities = chunk.probabilities()
+                    keep = torch.empty_like(probabilities, dtype=torch.bool)
+                    kept.append(keep.bernoulli_(1 - blocks.dropout))
+                    part = _dropped(probabilities, keep, blocks.dropout) @ chunk.value
+                else:
+                    part = F.scaled_dot_product_attention(
+                        chunk.queries,
+                        chunk.key,
+                        chunk.value,
+                        attn_mask=chunk.bias(),
+                        scale=blocks.scale,
+                    )
+                context[:, :, rows] = chunk.joined(part)[:, :, : query.shape[2] - rows.start]
+        ctx.blocks = blocks
+        ctx.save_for_backward(query, key, value, column, context, *kept)
+        return context
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        blocks: Blocks = ctx.blocks
+        query, key, value, column, context, *kept = ctx.saved_tensors
+        near, first = blocks.near, int(blocks.pattern.global_first)
+        grad_query, grad_key, grad_value = (torch.zeros_like(x) for x in (query, key, value))
+        grad_column = None if column is None else torch.empty_like(column)
+        grad_tables = [torch.zeros_like(t) for t in (() if near is None else near.tables)]
+        with torch.autocast(query.device.type, enabled=False):
+            for i, (rows, seen) in enumerate(blocks.chunks(query)):
+                chunk = _chunk(blocks, rows, seen, query, key, value, column)
+                grad_part = _slice(grad, rows)
+                total = (grad_part * _slice(context, rows)).sum(-1, keepdim=True)
+                grad_part, total = (chunk.blocked(x).flatten(0, 1) for x in (grad_part, total))
+                probabilities = chunk.probabilities()
+                grad_scores = grad_part @ chunk.value.mT
+                dropped = probabilities
+                if kept:
+                    grad_scores = _dropped(grad_scores, kept[i], blocks.dropout)
+                    dropped = _dropped(probabilities, kept[i], blocks.dropout)
+                _add_around(grad_value, seen, dropped.mT @ grad_part, blocks)
+                grad_scores = grad_scores.sub_(total).mul_(probabilities)
+                del probabilities, dropped
+                of_query = chunk.joined(grad_scores @ chunk.key).mul_(blocks.scale)
+                of_key = (grad_scores.mT @ chunk.queries).mul_(blocks.scale)
+                _add_around(grad_key, seen, of_key, blocks)
+                if near is not None:
+                    by_block = torch.unflatten(grad_scores, 0, (len(query), -1))
+                    near_query, near_key, near_tables = near.gradients(
+                        by_block[..., first:], chunk.query, chunk.near_key
+                    )
+                    of_query += near_query
+                    _add_slice(grad_key, seen, near_key)
+                    for table, part in zip(grad_tables, near_tables, strict=True):
+                        table += part
+                if grad_column is not None:
+                    of_column = chunk.joined(grad_scores[..., :1])
+                    grad_column[:, :, rows] = of_column[:, :, : query.shape[2] - rows.start]
+                grad_query[:, :, rows] = of_query[:, :, : query.shape[2] - rows.start]
+        return None, grad_query, grad_key, grad_value, grad_column, *grad_tables
+
+
+def _chunk(
+    blocks: Blocks,
+    rows: slice,
+    seen: slice,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    column: Tensor | None,
+) -> _Chunk:
+    near_key = _slice(key, seen)
+    first = slice(0, int(blocks.pattern.global_first))
+    return _Chunk(
+        blocks=blocks,
+        start=blocks.start + rows.start,
+        query=_slice(query, rows),
+        near_key=near_key,
+        key=_around(near_key, key[:, :, first], blocks.pattern),
+        value=_around(_slice(value, seen), value[:, :, first], blocks.pattern),
+        column=None if column is None else _slice(column, rows),
+    )
+
+
+def _dropped(x: Tensor, keep: Tensor, dropout: float) -> Tensor:
+    return (x * keep).mul_(1 / (1 - dropout))
+
+
+def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
+    """The rows around each block, those of `first` in front of them.
+
+    Args:
+        x: (batch, heads, blocks * block_size + 2 * window, head_dim).
+        first: (batch, heads, 1 or 0, head_dim).
+        pattern: of the batch.
+
+    Returns:
+        (batch * blocks, heads, [1 +] block_size + 2 * window, head_dim).
+    """
+    assert pattern.window is not None
+    size = pattern.block_size
+    # (batch, blocks, heads, block_size + 2 * window, head_dim)
+    near = x.unfold(2, size + 2 * pattern.window, size).permute(0, 2, 1, 4, 3)
+    first = first[:, None].expand(-1, near.shape[1], -1, -1, -1)
+    return torch.cat([first, near], dim=3).flatten(0, 1)
+
+
+def _add_around(x: Tensor, seen: slice, parts: Tensor, blocks: Blocks) -> None:
+    """Add what `_around` took from x[:, :, seen] and x[:, :, :1]."""
+    first, size = int(blocks.pattern.global_first), blocks.pattern.block_size
+    by_block = torch.unflatten(parts, 0, (len(x), -1))
+    if first:
+        x[:, :, :1] += by_block[..., :1, :].sum(1)
+    start = seen.start
+    for part in by_block[..., first:, :].unbind(1):
+        _add_slice(x, slice(start, start + part.shape[2]), part)
+        start += size
+
+
+def _add_slice(x: Tensor, where: slice, part: Tensor) -> None:
+    """x[:, :, where] += part, but for what lies beyond either end."""
+    start, stop = max(where.start, 0), min(where.stop, x.shape[2])
+    x[:, :, start:stop] += part[:, :, start - where.start : stop - where.start]
+
+
+def _slice(x: Tensor, where: slice) -> Tensor:
+    """x[:, :, where], with zeros where that lies beyond either end."""
+    n = x.shape[2]
+    inside = x[:, :, max(where.start, 0) : min(where.stop, n)]
+    before, after = max(-where.start, 0), max(where.stop - n, 0)
+    return F.pad(inside, (0, 0, before, after)) if before or after else inside
