@@ -30,6 +30,10 @@ class NearScores(Protocol):
         """What gradients are wanted of."""
         ...
 
+    def of(self, heads: slice) -> "NearScores":
+        """The scores of these heads alone."""
+        ...
+
     def fill(self, scores: Tensor, query: Tensor, key: Tensor) -> None:
         """Write scores; what is further away than the window may get any finite value.
 
@@ -75,20 +79,38 @@ class Blocks:
         )
         return context
 
-    def chunks(self, query: Tensor) -> Iterator[tuple[slice, slice]]:
-        """The queries of one chunk after the other, and the pieces they see, beyond the ends, too.
+    def parts(self, query: Tensor) -> Iterator["_Part"]:
+        """What is attended at once: some queries, and some heads of them.
 
-        On a CPU the scores of a chunk should stay in its caches.
+        On a CPU the scores of a part should stay in its caches.
         """
         assert self.pattern.window is not None
-        batch_size, _, n_queries, _ = query.shape
+        batch_size, n_heads, n_queries, _ = query.shape
         size, window = self.pattern.block_size, self.pattern.window
-        most = (256 if query.device.type == "cpu" else 16384) // batch_size
-        rows = max(most // size, 1) * size
+        most, heads = (512, 4) if query.device.type == "cpu" else (16384, n_heads)
+        rows = max(most // batch_size // size, 1) * size
         for first in range(0, n_queries, rows):
             n_rows = min(rows, -(-(n_queries - first) // size) * size)
             start = self.start + first
-            yield slice(first, first + n_rows), slice(start - window, start + n_rows + window)
+            mask = self.pattern.block_mask(start, n_rows // size)
+            hidden = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -math.inf)
+            for head in range(0, n_heads, heads):
+                yield _Part(
+                    heads=slice(head, head + heads),
+                    rows=slice(first, first + n_rows),
+                    seen=slice(start - window, start + n_rows + window),
+                    hidden=hidden[:, :, None],
+                )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some queries of some heads, and which pieces they see."""
+
+    heads: slice
+    rows: slice  # of the queries; beyond the last one, too
+    seen: slice  # of the pieces, beyond the ends, too
+    hidden: Tensor  # (batch, blocks, 1, block_size, keys), -inf where the query doesn't see the key
 
 
 @dataclass(frozen=True)
@@ -96,7 +118,8 @@ class _Chunk:
     """A chunk of queries and what they see, by blocks."""
 
     blocks: Blocks
-    start: int
+    near: NearScores | None
+    hidden: Tensor  # (batch, blocks, 1, block_size, keys)
     query: Tensor  # (batch, heads, rows, head_dim)
     near_key: Tensor  # (batch, heads, rows + 2 * window, head_dim)
     key: Tensor  # (batch * blocks, heads, keys, head_dim)
@@ -118,15 +141,12 @@ class _Chunk:
 
     def bias(self) -> Tensor:
         """(batch * blocks, heads or 1, block_size, keys): relative scores, -inf for the unseen."""
-        blocks, query = self.blocks, self.query
-        mask = blocks.pattern.block_mask(self.start, query.shape[2] // blocks.pattern.block_size)
-        hidden = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -math.inf)
-        hidden = hidden[:, :, None]
-        if blocks.near is None:
+        query, hidden = self.query, self.hidden
+        if self.near is None:
             return hidden.flatten(0, 1)
         bias = query.new_empty(*hidden.shape[:2], query.shape[1], *hidden.shape[3:])
-        first = int(blocks.pattern.global_first)
-        blocks.near.fill(bias[..., first:], query, self.near_key)
+        first = int(self.blocks.pattern.global_first)
+        self.near.fill(bias[..., first:], query, self.near_key)
         if self.column is not None:
             bias[..., :1] = self.blocked(self.column)
         return bias.add_(hidden).flatten(0, 1)
@@ -153,22 +173,22 @@ class _Attend(torch.autograd.Function):
         context = torch.empty_like(query)
         kept = []
         with torch.autocast(query.device.type, enabled=False):
-            for rows, seen in blocks.chunks(query):
-                chunk = _chunk(blocks, rows, seen, query, key, value, column)
+            for part in blocks.parts(query):
+                chunk = _chunk(blocks, part, query, key, value, column)
                 if blocks.dropout > 0:
                     probabilities = chunk.probabilities()
                     keep = torch.empty_like(probabilities, dtype=torch.bool)
                     kept.append(keep.bernoulli_(1 - blocks.dropout))
-                    part = _dropped(probabilities, keep, blocks.dropout) @ chunk.value
+                    blocked = _dropped(probabilities, keep, blocks.dropout) @ chunk.value
                 else:
-                    part = F.scaled_dot_product_attention(
+                    blocked = F.scaled_dot_product_attention(
                         chunk.queries,
                         chunk.key,
                         chunk.value,
                         attn_mask=chunk.bias(),
                         scale=blocks.scale,
                     )
-                context[:, :, rows] = chunk.joined(part)[:, :, : query.shape[2] - rows.start]
+                _write(context, part, chunk.joined(blocked))
         ctx.blocks = blocks
         ctx.save_for_backward(query, key, value, column, context, *kept)
         return context
@@ -182,63 +202,64 @@ class _Attend(torch.autograd.Function):
         grad_column = None if column is None else torch.empty_like(column)
         grad_tables = [torch.zeros_like(t) for t in (() if near is None else near.tables)]
         with torch.autocast(query.device.type, enabled=False):
-            for i, (rows, seen) in enumerate(blocks.chunks(query)):
-                chunk = _chunk(blocks, rows, seen, query, key, value, column)
-                grad_part = _slice(grad, rows)
-                total = (grad_part * _slice(context, rows)).sum(-1, keepdim=True)
-                grad_part, total = (chunk.blocked(x).flatten(0, 1) for x in (grad_part, total))
+            for i, part in enumerate(blocks.parts(query)):
+                chunk = _chunk(blocks, part, query, key, value, column)
+                of_context = _slice(grad[:, part.heads], part.rows)
+                total = of_context * _slice(context[:, part.heads], part.rows)
+                total = chunk.blocked(total.sum(-1, keepdim=True)).flatten(0, 1)
+                of_context = chunk.blocked(of_context).flatten(0, 1)
                 probabilities = chunk.probabilities()
-                grad_scores = grad_part @ chunk.value.mT
+                of_scores = of_context @ chunk.value.mT
                 dropped = probabilities
                 if kept:
-                    grad_scores = _dropped(grad_scores, kept[i], blocks.dropout)
+                    of_scores = _dropped(of_scores, kept[i], blocks.dropout)
                     dropped = _dropped(probabilities, kept[i], blocks.dropout)
-                _add_around(grad_value, seen, dropped.mT @ grad_part, blocks)
-                grad_scores = grad_scores.sub_(total).mul_(probabilities)
-                del probabilities, dropped
-                of_query = chunk.joined(grad_scores @ chunk.key).mul_(blocks.scale)
-                of_key = (grad_scores.mT @ chunk.queries).mul_(blocks.scale)
-                _add_around(grad_key, seen, of_key, blocks)
-                if near is not None:
-                    by_block = torch.unflatten(grad_scores, 0, (len(query), -1))
-                    near_query, near_key, near_tables = near.gradients(
-                        by_block[..., first:], chunk.query, chunk.near_key
+                _add_around(grad_value[:, part.heads], part, dropped.mT @ of_context, blocks)
+                of_scores = of_scores.sub_(total).mul_(probabilities)
+                of_query = chunk.joined(of_scores @ chunk.key).mul_(blocks.scale)
+                of_key = (of_scores.mT @ chunk.queries).mul_(blocks.scale)
+                _add_around(grad_key[:, part.heads], part, of_key, blocks)
+                if chunk.near is not None:
+                    near_query, near_key, near_tables = chunk.near.gradients(
+                        torch.unflatten(of_scores, 0, (len(query), -1))[..., first:],
+                        chunk.query,
+                        chunk.near_key,
                     )
                     of_query += near_query
-                    _add_slice(grad_key, seen, near_key)
-                    for table, part in zip(grad_tables, near_tables, strict=True):
-                        table += part
+                    _add_slice(grad_key[:, part.heads], part.seen, near_key)
+                    for table, of_table in zip(grad_tables, near_tables, strict=True):
+                        table[part.heads] += of_table
                 if grad_column is not None:
-                    of_column = chunk.joined(grad_scores[..., :1])
-                    grad_column[:, :, rows] = of_column[:, :, : query.shape[2] - rows.start]
-                grad_query[:, :, rows] = of_query[:, :, : query.shape[2] - rows.start]
+                    _write(grad_column, part, chunk.joined(of_scores[..., :1]))
+                _write(grad_query, part, of_query)
         return None, grad_query, grad_key, grad_value, grad_column, *grad_tables
 
 
 def _chunk(
-    blocks: Blocks,
-    rows: slice,
-    seen: slice,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    column: Tensor | None,
+    blocks: Blocks, part: _Part, query: Tensor, key: Tensor, value: Tensor, column: Tensor | None
 ) -> _Chunk:
-    near_key = _slice(key, seen)
+    key, value = key[:, part.heads], value[:, part.heads]
+    near_key, near_value = _slice(key, part.seen), _slice(value, part.seen)
     first = slice(0, int(blocks.pattern.global_first))
     return _Chunk(
         blocks=blocks,
-        start=blocks.start + rows.start,
-        query=_slice(query, rows),
+        near=None if blocks.near is None else blocks.near.of(part.heads),
+        hidden=part.hidden,
+        query=_slice(query[:, part.heads], part.rows),
         near_key=near_key,
         key=_around(near_key, key[:, :, first], blocks.pattern),
-        value=_around(_slice(value, seen), value[:, :, first], blocks.pattern),
-        column=None if column is None else _slice(column, rows),
+        value=_around(near_value, value[:, :, first], blocks.pattern),
+        column=None if column is None else _slice(column[:, part.heads], part.rows),
     )
 
 
+def _write(x: Tensor, part: _Part, rows: Tensor) -> None:
+    """Put rows of a part in their place, but for those beyond the last query."""
+    x[:, part.heads, part.rows] = rows[:, :, : x.shape[2] - part.rows.start]
+
+
 def _dropped(x: Tensor, keep: Tensor, dropout: float) -> Tensor:
-    return (x * keep).mul_(1 / (1 - dropout))
+    return keep.to(x.dtype).mul_(1 / (1 - dropout)).mul_(x)
 
 
 def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
@@ -260,15 +281,15 @@ def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
     return torch.cat([first, near], dim=3).flatten(0, 1)
 
 
-def _add_around(x: Tensor, seen: slice, parts: Tensor, blocks: Blocks) -> None:
-    """Add what `_around` took from x[:, :, seen] and x[:, :, :1]."""
+def _add_around(x: Tensor, part: _Part, rows: Tensor, blocks: Blocks) -> None:
+    """Add to what `_around` has taken, of the part's heads."""
     first, size = int(blocks.pattern.global_first), blocks.pattern.block_size
-    by_block = torch.unflatten(parts, 0, (len(x), -1))
+    by_block = torch.unflatten(rows, 0, (len(x), -1))
     if first:
         x[:, :, :1] += by_block[..., :1, :].sum(1)
-    start = seen.start
-    for part in by_block[..., first:, :].unbind(1):
-        _add_slice(x, slice(start, start + part.shape[2]), part)
+    start = part.seen.start
+    for near in by_block[..., first:, :].unbind(1):
+        _add_slice(x, slice(start, start + near.shape[2]), near)
         start += size
 
 

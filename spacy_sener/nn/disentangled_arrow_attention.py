@@ -11,7 +11,7 @@ and the row and the column of [CLS].
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -161,6 +161,14 @@ class NearDisentangledScores:
     def tables(self) -> tuple[Tensor, ...]:
         """See `NearScores.tables`."""
         return tuple(t for t in (self.key_table, self.query_table) if t is not None)
+
+    def of(self, heads: slice) -> "NearDisentangledScores":
+        """See `NearScores.of`."""
+        return replace(
+            self,
+            key_table=None if self.key_table is None else self.key_table[heads],
+            query_table=None if self.query_table is None else self.query_table[heads],
+        )
 
     def fill(self, scores: Tensor, query: Tensor, key: Tensor) -> None:
         """See `NearScores.fill`."""

@@ -16,7 +16,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from .arrow_attention import ArrowSelfAttention, Attend
 from .attention_pattern import AttentionPattern
 from .disentangled_arrow_attention import DisentangledArrowSelfAttention
-from .layers import Rows, run_layer
+from .layers import Rows, by_rows, run_layer
 from .rotary_arrow_attention import RotaryArrowSelfAttention
 
 
@@ -89,7 +89,7 @@ def _bert_rows(layer: Any, attend: Attend) -> Rows:
 
     def rows(hidden_states: Tensor, start: int) -> Tensor:
         attended = layer.attention.output(attend(hidden_states, start), hidden_states)
-        return layer.output(layer.intermediate(attended), attended)
+        return by_rows(lambda x: layer.output(layer.intermediate(x), x), attended)
 
     return rows
 
@@ -162,7 +162,7 @@ def _modernbert_rows(
 
     def rows(hidden_states: Tensor, start: int) -> Tensor:
         attended = hidden_states + context[:, start : start + hidden_states.shape[1]]
-        return attended + layer.mlp(layer.mlp_norm(attended))
+        return by_rows(lambda x: x + layer.mlp(layer.mlp_norm(x)), attended)
 
     return rows
 

@@ -49,6 +49,11 @@ def run_layer(
     return hidden_states
 
 
+def by_rows(module: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """What works on every piece alone, some pieces at a time: (batch, pieces, width), twice."""
+    return torch.cat([module(some) for some in x.split(rows_at_once(len(x), x.device), dim=1)], 1)
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """What linear layers compute in here: autocast's type, if it is on."""
     device = x.device.type
