@@ -95,7 +95,7 @@ def _subjects(args: Namespace) -> Iterator[Subject]:
             n_tokens,
             {"shape": args.shape, "dtype": DTYPE, "device": args.device, **settings},
             passes=args.passes,
-            patience=120,
+            limit=300,
         )
 
 

@@ -18,9 +18,9 @@ LENGTHS = [512, 1024, 2048, 4096, 5120]
 LONG_LENGTHS = [16_384, 65_536, 262_144]
 FLOAT32_UP_TO = 16_384
 """Tokens. Beyond, only bfloat16 is run where the processor has it: to save minutes."""
-LONG_PATIENCE = 900.0
-PEER_PATIENCE = 30.0
-"""Seconds, see `Subject.patience`."""
+LONG_LIMIT = 900.0
+PEER_LIMIT = 30.0
+"""Seconds, see `Subject.limit`."""
 SPEEDUPS = {"float32": 2.5, "bfloat16": 6}
 """Promised, over the authors' code with the allocator that it likes best."""
 SETTINGS = (("float32", "default"), ("float32", "keep"), ("bfloat16", "default"))
@@ -106,7 +106,8 @@ def _dense(length: int, args: Namespace) -> Subject:
         {"shape": args.shape, "dtype": "float32"},
         allocator="keep",
         passes=args.passes,
-        patience=PEER_PATIENCE,
+        patience=PEER_LIMIT,
+        limit=PEER_LIMIT,
         growth=2,
     )
 
@@ -121,7 +122,7 @@ def _ours_once(length: int, args: Namespace, dtypes: Sequence[str]) -> list[Subj
             {"shape": args.shape, "dtype": dtype},
             passes=1,
             warmups=0,
-            patience=LONG_PATIENCE,
+            limit=LONG_LIMIT,
         )
         for dtype in (dtypes if length <= FLOAT32_UP_TO else dtypes[-1:])
     ]

@@ -46,9 +46,10 @@ class Subject:
     """Timed ones, at most."""
     warmups: int = 1
     """Passes before those. Their time does not count, their memory does."""
-    patience: float = 60.0
-    """Seconds. Once the timed passes took them no further one begins; a pass that outlasts them is
-    stopped, and the subject with it."""
+    patience: float = 45.0
+    """Seconds. Once the timed passes took them, no further one begins."""
+    limit: float = 120.0
+    """Seconds. A pass that outlasts them is stopped, and the subject with it."""
     growth: int | None = None
     """If set, time and memory grow at least with this power of the length, and the subject is not
     tried where by its run at a shorter length it would need too much of either."""
@@ -127,7 +128,7 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):  # that it is gone shows in the answer
             self.process.stdin.write("pass\n")
             self.process.stdin.flush()
-        answer = self._answer(timeout=self.measurement.subject.patience)
+        answer = self._answer(timeout=self.measurement.subject.limit)
         if answer is None:
             return
         self.measurement.peak_bytes = max(self.measurement.peak_bytes, answer["peak_bytes"])
@@ -249,6 +250,6 @@ def _out_of_reach(subject: Subject, results: Sequence[Measurement]) -> str | Non
     growth = (subject.length / shorter.subject.length) ** subject.growth
     if (needed := shorter.over_base * growth) > memory.total():
         return f"needs about {needed / 1e9:.0f} GB"
-    if (seconds := shorter.median * growth) > subject.patience:
+    if (seconds := shorter.median * growth) > subject.limit:
         return f"not tried: {seconds:.0f} s a pass or more"
     return None

@@ -17,8 +17,9 @@ from spacy_sener.sources import DEFAULT_SOURCE, resolve_source
 
 LENGTHS = [500, 1000, 2000, 3000, 5000]
 LONGEST_SPAN = 128
-PATIENCE = 30.0
-"""Seconds, see `Subject.patience`."""
+PATIENCE = 25.0
+LIMIT = 45.0
+"""Seconds, see `Subject`."""
 NEVER = -100.0
 """Bias of an output, in logits: no span is found."""
 OURS = "ours"
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 settings,
                 passes=args.passes,
                 patience=PATIENCE,
+                limit=LIMIT,
                 growth=1,
             )
             for name, (program, settings) in PROGRAMS.items()

@@ -52,7 +52,7 @@ def test_every_pass_in_a_fresh_process_after_a_round_that_does_not_count(tmp_pat
         (toy("exhaust"), "out of memory"),
         (toy("die"), r"died \(exit status 3\)"),
         (toy("refuse"), "failed: ValueError: no such thing"),
-        (toy("sleep", 50, patience=0.2), "stopped: a pass takes more than"),
+        (toy("sleep", 50, limit=0.2), "stopped: a pass takes more than"),
     ],
 )
 def test_a_failure_is_told_and_stops_nobody_else(subject: Subject, problem: str):
@@ -69,7 +69,7 @@ def test_no_pass_begins_after_the_patience():
 
 
 def test_what_is_out_of_reach_is_not_tried():
-    groups = [[toy("sleep", length, passes=1, patience=0.5, growth=2)] for length in (1, 3)]
+    groups = [[toy("sleep", length, passes=1, limit=0.5, growth=2)] for length in (1, 3)]
     shorter, longer = alternate(groups, threads=1)
     assert shorter.problem is None
     assert longer.problem.startswith("not tried")
