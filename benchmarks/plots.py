@@ -24,7 +24,7 @@ def by_length(
 ) -> None:
     """Seconds and GB over the loaded model against length, both scales logarithmic.
 
-    seconds, memory: further lines, dotted: figures that were not measured in this run.
+    seconds, memory: further lines, dotted: figures that were not measured in this run, two at most.
     """
     if plt is None:
         print("matplotlib is not installed: no picture is drawn")
@@ -40,8 +40,8 @@ def by_length(
         left.plot(lengths, [result.median for result in results], **style)
         right.plot(lengths, [result.over_base / 1e9 for result in results], **style)
     for axes, extra, title in ((left, seconds, "seconds a pass"), (right, memory, "GB over model")):
-        for label, points in (extra or {}).items():
-            axes.plot(list(points), list(points.values()), "k:", marker=".", label=label)
+        for (label, points), style in zip((extra or {}).items(), (":", "-."), strict=False):
+            axes.plot(list(points), list(points.values()), f"k{style}", marker=".", label=label)
         _scale(axes, title)
     _write(figure, name)
 
