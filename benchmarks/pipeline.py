@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from spacy.language import Language
-
 from benchmarks import machine, options, pipelines, plots, report, texts
 from benchmarks.goals import Goal, goals_table
 from benchmarks.measure import Measurement, Subject, alternate
@@ -17,6 +15,8 @@ from benchmarks.worker import Pass
 LENGTHS = [5000]
 N_TEXTS = 2
 TOKENS_PER_SPAN = 25
+SAMPLE = 500
+"""Tokens."""
 PARTS = ("network", "tokenizer", "alignment and decoding", "writing to Doc", "rest of nlp.pipe")
 
 
@@ -55,11 +55,11 @@ class Stopwatch:
             self.seconds[part] += time.perf_counter() - begin
 
 
-def pipe(length: int, *, dtype: str) -> Pass:
+def pipe(length: int, *, dtype: str, threshold: float) -> Pass:
     """Annotate texts with `nlp.pipe`; gives tokens, spans, and seconds by part."""
     nlp = pipelines.sener(dtype)
     component = nlp.get_pipe("sener")
-    set_threshold(nlp, texts.text(min(length, 500)))
+    component.cfg["threshold"] = threshold
     raw = [texts.text(length, seed=seed) for seed in range(N_TEXTS)]
     watch = Stopwatch()
     module = component.model.shims[0].module
@@ -83,18 +83,18 @@ def pipe(length: int, *, dtype: str) -> Pass:
     return annotate
 
 
-def set_threshold(nlp: Language, text: str) -> None:
-    """Let the component find a candidate in `TOKENS_PER_SPAN` tokens, as a trained one might.
+def find_threshold() -> float:
+    """That of a candidate in `TOKENS_PER_SPAN` tokens, as a trained component might have.
 
     An untrained one is sure of nothing: without this nothing would be decoded and written.
     """
+    nlp = pipelines.sener()
     component = nlp.get_pipe("sener")
-    settings = dict(component.cfg)
     component.cfg.update(threshold=0.0, overlap="any")
-    doc = nlp.make_doc(text)
+    doc = nlp.make_doc(texts.text(SAMPLE))
     (candidates,) = component.predict([doc])
     best_first = sorted(candidates.scores.tolist(), reverse=True)
-    component.cfg.update(settings, threshold=best_first[len(doc) // TOKENS_PER_SPAN])
+    return best_first[len(doc) // TOKENS_PER_SPAN]
 
 
 def _by_part(watched: Counter[str], total: float) -> dict[str, float]:
@@ -109,13 +109,14 @@ def _by_part(watched: Counter[str], total: float) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write `results/pipeline`."""
     args = options.parser(__doc__, lengths=LENGTHS).parse_args(arguments)
+    threshold = find_threshold()
     groups = [
         [
             Subject(
                 f"ours, {dtype}",
                 "benchmarks.pipeline:pipe",
                 length,
-                {"dtype": dtype},
+                {"dtype": dtype, "threshold": threshold},
                 passes=args.passes,
             )
             for dtype in machine.dtypes()

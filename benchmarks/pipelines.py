@@ -6,6 +6,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.util import fix_random_seed
 
 from benchmarks import texts
 from benchmarks.models import N_LABELS
@@ -15,7 +16,8 @@ EXAMPLE_TOKENS = 240
 
 
 def untrained(factory: str, config: dict[str, Any]) -> Language:
-    """A blank English pipeline of one component, which knows `LABELS`."""
+    """A blank English pipeline of one component, which knows `LABELS`; the same in each process."""
+    fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe(factory, config=config)
     doc = nlp.make_doc(texts.text(EXAMPLE_TOKENS))
