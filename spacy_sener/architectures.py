@@ -1,6 +1,6 @@
 """Registered builders: a config block to one thinc model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -21,13 +21,15 @@ from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
 from .pieces import PieceTokenizer
 from .shim import Spec, TorchShim
-from .types import Initialization, SpanBand, Window
+from .types import Initialization, SpanBand, SpanRows, Window
 from .windows import group_windows, make_windows
 
-SpanModel = Model[Sequence[Doc], Any]  # gives SpanBands, takes the gradients of their logits
+# In training it gives SpanBands, and takes the gradients of their logits. In prediction, where
+# nobody needs a whole band, it gives SpanRows.
+SpanModel = Model[Sequence[Doc], Any]
 Tok2Vec = Model[list[Doc], list[Floats2d]]
-# The span tables of a batch, and the callback that takes the gradients of their logits.
-Answer = tuple[Iterable[SpanBand], Callable[[Sequence[Tensor]], Sequence[Doc]]]
+# What a SpanModel gives, and the callback that takes the gradients of the logits.
+Answer = tuple[Iterable[Any], Callable[[Sequence[Tensor]], Sequence[Doc]]]
 Average = Literal["logits", "probabilities"]
 Columns = Literal["paper", "released"]
 
@@ -75,6 +77,7 @@ def build_sener_v1(
     span_dropout: float = 0.2,
     masking: float = 0.15,
     mixed_precision: bool = False,
+    recompute: bool = False,
     save_encoder: bool = True,
 ) -> SpanModel:
     """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
@@ -83,6 +86,8 @@ def build_sener_v1(
     widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns: "paper", or
     "released" for published checkpoints. average: what is averaged over the two triangles.
     masking: share of the tokens hidden in training. mixed_precision: compute in bfloat16.
+    recompute: train in much less memory and a little more time: of a layer only the input is kept,
+    and the rest is computed again for the gradient.
     save_encoder: false leaves frozen weights out of a saved pipeline, which then needs the encoder
     it was trained from.
     """
@@ -106,7 +111,12 @@ def build_sener_v1(
         _forward_sener,
         init=_init_sener,
         dims={"nO": None},
-        attrs={"max_pieces": MAX_PIECES, "span_window": span_window, "average": average},
+        attrs={
+            "max_pieces": MAX_PIECES,
+            "span_window": span_window,
+            "average": average,
+            "recompute": recompute,
+        },
         shims=[shim],
     )
 
@@ -121,6 +131,7 @@ def build_span_table_v1(
     token_dropout: float = 0.2,
     span_dropout: float = 0.1,
     mixed_precision: bool = False,
+    recompute: bool = False,
 ) -> SpanModel:
     """Registered as `spacy-sener.SpanTable.v1`: the span table over any tok2vec, or a listener.
 
@@ -140,7 +151,12 @@ def build_span_table_v1(
         _forward_span_table,
         init=_init_span_table,
         dims={"nO": None},
-        attrs={"max_pieces": MAX_PIECES, "span_window": span_window, "average": average},
+        attrs={
+            "max_pieces": MAX_PIECES,
+            "span_window": span_window,
+            "average": average,
+            "recompute": recompute,
+        },
         layers=[tok2vec],
         refs={"tok2vec": tok2vec},
         shims=[TorchShim(partial(_build_table, table=table), mixed_precision=mixed_precision)],
@@ -252,32 +268,38 @@ def _run(
     tokenizer: PieceTokenizer | None,
     inputs: Callable[[list[Window]], list[Tensor]],
     is_train: bool,
-) -> tuple[Iterable[SpanBand], list[Callable[[Tensor], list[Tensor | None]]]]:
-    """The span tables of all windows, group by group.
+) -> tuple[Iterable[Any], list[Callable[[Tensor], list[Tensor | None]]]]:
+    """The span tables of all windows, group by group; see `SpanModel`.
 
-    While predicting they are computed one group after the other, as they are asked for, so that
-    only one is in memory. While training all must wait for their gradients; where they are more
-    than one group may hold, their activations are computed again instead of being kept.
+    While predicting they are computed as they are asked for, some rows at a time. While training
+    all must wait for their gradients; where they are more than one group may hold, their
+    activations are computed again instead of being kept.
     """
     shim, max_pieces = _shim(model), model.attrs["max_pieces"]
     windows = make_windows(
         docs, tokenizer, max_pieces=max_pieces, span_window=model.attrs["span_window"]
     )
     groups = list(group_windows(windows, max_pieces))
-
-    def band(group: list[Window], logits: Tensor) -> SpanBand:
-        lengths = [len(window.tokens) for window in group]
-        return SpanBand(group, logits, torch.tensor(lengths, device=logits.device))
-
     if not is_train:
-        return (band(group, shim.predict(inputs(group))) for group in groups), []
+        return _stream(model, groups, inputs), []
     bands, backprops = [], []
-    recompute = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    rerun = sum(len(group) * group[-1].size for group in groups) > max_pieces
     for group in groups:
-        logits, backprop = shim.begin_update(inputs(group), recompute=recompute)
-        bands.append(band(group, logits))
+        logits, backprop = shim.begin_update(
+            inputs(group), rerun=rerun, recompute=model.attrs["recompute"]
+        )
+        lengths = [len(window.tokens) for window in group]
+        bands.append(SpanBand(group, logits, torch.tensor(lengths, device=logits.device)))
         backprops.append(backprop)
     return bands, backprops
+
+
+def _stream(
+    model: SpanModel, groups: list[list[Window]], inputs: Callable[[list[Window]], list[Tensor]]
+) -> Iterator[SpanRows]:
+    for group in groups:
+        for rows in _shim(model).stream(inputs(group), average=model.attrs["average"]):
+            yield SpanRows(group[rows.texts], rows.first_row, rows.scores)
 
 
 def _shim(model: SpanModel) -> TorchShim:

@@ -5,8 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .nn.scoring import Average, span_scores
-from .types import Candidates, Ints, SpanBand
+from .types import Candidates, Ints, SpanRows
 
 Overlap = Literal["nested", "flat", "any", "released"]
 LabelsPerSpan = Literal["many", "one"]
@@ -14,27 +13,24 @@ OVERLAPS: tuple[str, ...] = get_args(Overlap)
 LABELS_PER_SPAN: tuple[str, ...] = get_args(LabelsPerSpan)
 
 
-def find_candidates(
-    band: SpanBand, *, threshold: float, average: Average
-) -> Iterator[tuple[int, Candidates]]:
+def find_candidates(rows: SpanRows, *, threshold: float) -> Iterator[tuple[int, Candidates]]:
     """The spans of each window whose probability reaches `threshold`: (document, candidates).
 
-    A window answers for the span starts that it owns. The table stays on its device; what leaves
+    A window answers for the span starts that it owns. The scores stay on their device; what leaves
     it are the candidates alone.
     """
-    scores = span_scores(band.logits, band.lengths, average=average)
     # Cells outside of the text have score 0, and are no candidates at threshold 0 either.
-    hits = ((scores >= threshold) & (scores > 0)).nonzero()
-    values = scores[tuple(hits.unbind(1))].cpu().numpy()
-    places, rows, distances, labels = hits.cpu().numpy().T
-    for i, window in enumerate(band.windows):
+    hits = ((rows.scores >= threshold) & (rows.scores > 0)).nonzero()
+    if not len(hits):
+        return
+    values = rows.scores[tuple(hits.unbind(1))].cpu().numpy()
+    places, starts, distances, labels = hits.cpu().numpy().T
+    starts = starts + rows.first_row
+    for i, window in enumerate(rows.windows):
         begin, end = window.owned
-        mine = (places == i) & (begin <= rows) & (rows < end)
-        starts, ends = rows[mine], rows[mine] + distances[mine]
-        yield (
-            window.doc,
-            Candidates(window.tokens[starts], window.tokens[ends], labels[mine], values[mine]),
-        )
+        mine = (places == i) & (begin <= starts) & (starts < end)
+        tokens = window.tokens[starts[mine]], window.tokens[starts[mine] + distances[mine]]
+        yield window.doc, Candidates(*tokens, labels[mine], values[mine])
 
 
 def join_candidates(parts: Sequence[Candidates]) -> Candidates:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import srsly
@@ -92,22 +93,38 @@ class TorchShim(Shim):
         with torch.inference_mode(), self._autocast():
             return module(*self._to_device(inputs))
 
+    def stream(self, inputs: Sequence[Tensor], **options: Any) -> Iterator[Any]:
+        """What the module's method `stream` yields, in evaluation mode, without gradients."""
+        module: Any = self.module
+        module.eval()
+        with torch.inference_mode(), self._autocast():
+            parts = module.stream(*self._to_device(inputs), **options)
+        while True:
+            # Not around the loop: what the caller does with a part is not for us to change.
+            with torch.inference_mode(), self._autocast():
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
     def begin_update(
-        self, inputs: Sequence[Tensor], *, recompute: bool = False
+        self, inputs: Sequence[Tensor], *, rerun: bool = False, recompute: bool = False
     ) -> tuple[Tensor, Callable[[Tensor], list[Tensor | None]]]:
         """The module's answer in training mode, and the callback for its gradient.
 
         The callback takes d_answer, adds to the gradients of the parameters and gives those of the
-        inputs. With `recompute` no activations are kept: the callback runs the forward pass again.
+        inputs. With `rerun` no activations are kept: the callback runs the forward pass again.
+        With `recompute` the module, which must know such an argument, is told to keep few.
         """
         module = self.module
         module.train()
         inputs = self._to_device(inputs)
+        forward = partial(module, recompute=True) if recompute else module
         with self._autocast():
-            if recompute:
-                output = checkpoint(module, *inputs, use_reentrant=False)
+            if rerun:
+                output = checkpoint(forward, *inputs, use_reentrant=False)
             else:
-                output = module(*inputs)
+                output = forward(*inputs)
 
         def backprop(d_output: Tensor) -> list[Tensor | None]:
             output.backward(d_output)

@@ -33,7 +33,7 @@ class Window:
 
 @dataclass(frozen=True)
 class SpanBand:
-    """The span table of some windows, as the network answers it."""
+    """The whole span table of some windows, as the network answers it in training."""
 
     windows: list[Window]
     logits: torch.Tensor  # (windows, rows, 2 * span_window + 1, labels)
@@ -43,6 +43,17 @@ class SpanBand:
     def span_window(self) -> int:
         """Longest distance, in rows, between the ends of a span."""
         return self.logits.shape[2] // 2
+
+
+@dataclass(frozen=True)
+class SpanRows:
+    """Some rows of the span tables of some windows, as the network answers them in prediction."""
+
+    windows: list[Window]
+    first_row: int
+    scores: torch.Tensor
+    """(windows, rows, distances, labels): probability of the span from a row to the one that lies
+    0, 1, 2, ... further on; 0 where that is not in the text."""
 
 
 @dataclass(frozen=True)

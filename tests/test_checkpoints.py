@@ -64,7 +64,8 @@ def read_case(folder: Path, name: str) -> Case:
 
 def entities(logits: Tensor, n_tokens: int) -> list[list[int]]:
     """Nested spans over 0.5 as [start, end inclusive, label], decoded as the authors mean to."""
-    scores = span_scores(logits, torch.tensor([n_tokens]), average="probabilities")[0]
+    valid = valid_cells(torch.tensor([n_tokens]), logits.shape[1], logits.shape[2] // 2)
+    scores = span_scores(logits, None, valid, average="probabilities")[0]
     starts, distances, labels = (scores >= 0.5).nonzero().numpy().T
     values = scores[starts, distances, labels].numpy()
     candidates = Candidates(starts, starts + distances, labels, values)

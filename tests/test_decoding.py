@@ -1,6 +1,7 @@
 """Candidates and decoding against dense loops and a quadratic greedy decoder."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from spacy_sener.decoding import (
     find_candidates,
     join_candidates,
 )
-from spacy_sener.nn.scoring import Average
-from spacy_sener.types import Candidates, SpanBand, Window
+from spacy_sener.nn.band import valid_cells
+from spacy_sener.nn.scoring import Average, span_scores
+from spacy_sener.types import Candidates, SpanBand, SpanRows, Window
 from spacy_sener.windows import make_windows
 
 Cell = tuple[int, int, int, float]  # first token, last token, label, score
@@ -153,6 +155,22 @@ def random_band(windows: list[Window], span_window: int, n_labels: int, seed: in
     return SpanBand(windows, logits, lengths)
 
 
+def scored(band: SpanBand, average: Average = "logits", step: int = 3) -> Iterator[SpanRows]:
+    """The band's probabilities, some rows at a time."""
+    n_rows = band.logits.shape[1]
+    valid = valid_cells(band.lengths, n_rows, band.span_window)
+    scores = span_scores(band.logits, None, valid, average=average)
+    for first_row in range(0, n_rows, step):
+        yield SpanRows(band.windows, first_row, scores[:, first_row : first_row + step])
+
+
+def candidates_of(
+    band: SpanBand, threshold: float, average: Average = "logits"
+) -> list[tuple[int, Candidates]]:
+    parts = [find_candidates(rows, threshold=threshold) for rows in scored(band, average)]
+    return [part for found in parts for part in found]
+
+
 def dense_candidates(band: SpanBand, threshold: float, average: Average) -> dict[int, set[Cell]]:
     def sigmoid(x: float) -> float:
         return float(1 / (1 + np.exp(-x)))
@@ -189,7 +207,7 @@ def test_candidates_are_those_of_a_dense_loop(
     assert [window.doc for window in windows][:2] == [0, 0]
     band = random_band(windows, span_window, n_labels=3, seed=span_window)
     found: dict[int, list[Cell]] = {i: [] for i in range(len(docs))}
-    for i, candidates in find_candidates(band, threshold=threshold, average=average):
+    for i, candidates in candidates_of(band, threshold, average):
         found[i].extend(as_cells(candidates))
     for i, expected in dense_candidates(band, threshold, average).items():
         ours = sorted(found[i])
@@ -205,7 +223,7 @@ def test_each_span_is_found_once_in_overlapping_windows() -> None:
     windows = make_windows([doc], None, max_pieces=18, span_window=span_window)
     assert len(windows) > 4
     band = random_band(windows, span_window, n_labels=1, seed=0)
-    parts = [c for _, c in find_candidates(band, threshold=0.0, average="logits")]
+    parts = [c for _, c in candidates_of(band, 0.0)]
     spans = [cell[:2] for cell in as_cells(join_candidates(parts))]
     expected = [(i, j) for i in range(n_tokens) for j in range(i, min(i + 5, n_tokens))]
     assert sorted(spans) == expected
@@ -214,13 +232,11 @@ def test_each_span_is_found_once_in_overlapping_windows() -> None:
 def test_no_candidates() -> None:
     [window] = make_windows([Doc(VOCAB, words=["a", "b"])], None, max_pieces=14, span_window=2)
     band = SpanBand([window], torch.full((1, 2, 5, 3), -9.0), torch.tensor([2]))
-    [(i, candidates)] = find_candidates(band, threshold=0.5, average="logits")
-    assert i == 0
-    assert as_cells(candidates) == []
+    assert candidates_of(band, 0.5) == []
 
 
 def test_a_probability_on_the_threshold_counts() -> None:
     [window] = make_windows([Doc(VOCAB, words=["a"])], None, max_pieces=14, span_window=2)
     band = SpanBand([window], torch.zeros(1, 1, 5, 1), torch.tensor([1]))
-    [(_, candidates)] = find_candidates(band, threshold=0.5, average="logits")
+    [(_, candidates)] = candidates_of(band, 0.5)
     assert as_cells(candidates) == [(0, 0, 0, 0.5)]

@@ -191,18 +191,18 @@ def test_the_gradient_of_the_inputs() -> None:
 def test_running_again_for_the_gradient_changes_nothing(mixed_precision: bool) -> None:
     """The same dropout is drawn, though other numbers were drawn in between."""
     found = {}
-    for recompute in (False, True):
+    for rerun in (False, True):
         shim = make_shim(dropout=0.5, mixed_precision=mixed_precision)
         x = X.clone().requires_grad_()
         torch.manual_seed(1)
-        output, callback = shim.begin_update([x], recompute=recompute)
+        output, callback = shim.begin_update([x], rerun=rerun)
         torch.rand(7)
         [d_x] = callback(torch.ones_like(output))
-        assert shim.module.n_calls == 1 + recompute
+        assert shim.module.n_calls == 1 + rerun
         assert not output.requires_grad
-        found[recompute] = [output, d_x, *(p.grad for p in shim.module.parameters())]
+        found[rerun] = [output, d_x, *(p.grad for p in shim.module.parameters())]
         torch.manual_seed(2)
-        other, _ = shim.begin_update([x], recompute=recompute)
+        other, _ = shim.begin_update([x], rerun=rerun)
         assert not torch.equal(other, output)
     for kept, again in zip(found[False], found[True], strict=True):
         assert (kept is None) == (again is None)

@@ -10,7 +10,7 @@ No function here makes index tensors of the size of the band: shifted rows are s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -18,16 +18,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def valid_cells(lengths: Tensor, n_tokens: int, window: int) -> Tensor:
-    """Say which cells of a band join two tokens of the text.
+def valid_cells(lengths: Tensor, n_rows: int, window: int, *, first_row: int = 0) -> Tensor:
+    """Say which cells of some consecutive rows of a band join two tokens of the text.
 
-    lengths: number of tokens of each text, (batch_size,).
-    Returns booleans, (batch_size, n_tokens, 2 * window + 1).
+    lengths: number of tokens of each text, (batch_size,). first_row: may lie before the text.
+    Returns booleans, (batch_size, n_rows, 2 * window + 1).
     """
-    row = torch.arange(n_tokens, device=lengths.device)[:, None]
+    row = torch.arange(first_row, first_row + n_rows, device=lengths.device)[:, None]
     column = row + torch.arange(-window, window + 1, device=lengths.device)
     ends = lengths[:, None, None]
-    return (row < ends) & (column >= 0) & (column < ends)
+    return (row >= 0) & (row < ends) & (column >= 0) & (column < ends)
 
 
 def column_of(start: Tensor, end: Tensor, window: int) -> Tensor:
@@ -46,25 +46,49 @@ def widen(band: Tensor, window: int) -> Tensor:
     return F.pad(band, (0, 0, missing, missing)) if missing else band
 
 
-def transpose(band: Tensor) -> Tensor:
-    """Put cell (j, i) in the place of cell (i, j).
+def surround(before: Tensor | None, rows: Tensor, after: Tensor | None, margin: int) -> Tensor:
+    """Put the `margin` rows that lie before and after some rows of a band around them.
+
+    before, after: the neighbouring rows, `margin` at least unless the text begins or ends in them;
+    None beyond its ends. What is missing is zero.
+    rows: (batch_size, n_rows, ...). Returns (batch_size, margin + n_rows + margin, ...).
+    """
+    parts = [_margin(rows, margin) if before is None else before[:, -margin:], rows]
+    if after is not None:
+        parts.append(after[:, :margin])
+    missing = margin - (0 if after is None else parts[2].shape[1])
+    return torch.cat([*parts, _margin(rows, missing)], dim=1) if margin else rows
+
+
+def _margin(rows: Tensor, n_rows: int) -> Tensor:
+    return rows.new_zeros(len(rows), n_rows, *rows.shape[2:])
+
+
+def transpose(before: Tensor | None, rows: Tensor, after: Tensor | None) -> Tensor:
+    """Put cell (j, i) in the place of cell (i, j), for the rows i of the middle part.
 
     Row `i` of the result is column `i` of the table: its cells are those of all rows that share the
-    column. Cells whose `j` is not a row of the band are lost, and zero in the result.
+    column. Cells of rows that are not given are zero.
 
-    band: (batch_size, n_tokens, 2 * window + 1, size). Returns the same shape.
+    rows: (batch_size, n_rows, 2 * window + 1, size); before, after: see `surround`.
+    Returns a view of the shape of `rows`.
     """
-    return _apply(_Transpose, band)
+    window = rows.shape[2] // 2
+    around = surround(before, rows, after, window).contiguous()
+    # Column `c` of row `i` is cell (i, i + c - window): cell (i + c - window, i) lies a row further
+    # down and a column further left for every step along `c`.
+    text, row, cell, _ = around.stride()
+    return _apply(around, rows.shape, (text, row, row - cell, 1), 2 * window * cell)
 
 
 def row_blocks(tokens: Tensor, block_size: int, window: int) -> Tensor:
-    """Give for every block of `block_size` rows the tokens that its cells can pair with.
+    """Give for every block of rows the tokens that its cells can pair with.
 
-    tokens: (batch_size, n_tokens, size), `n_tokens` a multiple of `block_size`.
-    Returns (batch_size, n_tokens / block_size, block_size + 2 * window, size), zeros outside.
+    tokens: from `window` before the first row to `window` after the last,
+    (batch_size, n_blocks * block_size + 2 * window, size).
+    Returns a view, (batch_size, n_blocks, block_size + 2 * window, size).
     """
-    padded = F.pad(tokens, (0, 0, window, window))
-    return padded.unfold(1, block_size + 2 * window, block_size).transpose(2, 3)
+    return tokens.unfold(1, block_size + 2 * window, block_size).transpose(2, 3)
 
 
 def band_of_blocks(products: Tensor, window: int) -> Tensor:
@@ -73,60 +97,35 @@ def band_of_blocks(products: Tensor, window: int) -> Tensor:
     products: (n_blocks, block_size + 2 * window, block_size, size), token by row.
     Returns a view, (n_blocks, block_size, 2 * window + 1, size).
     """
-    return _apply(_BandOfBlocks, products, window)
-
-
-def _apply(function: type[torch.autograd.Function], *inputs: Tensor | int) -> Tensor:
-    return cast(Callable[..., Tensor], function.apply)(*inputs)
-
-
-class _Transpose(torch.autograd.Function):
-    """Column `c` of row `i` is the cell (i, i + c - window), and goes to row `i + c - window`,
-    column `2 * window - c`. With `window` rows above and below that take the invalid cells, one
-    step along `c` goes down a row and left a column, which is a constant stride. The gradient goes
-    the same way back.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, band: Tensor) -> Tensor:
-        batch_size, n_tokens, n_columns, size = band.shape
-        window = n_columns // 2
-        padded = band.new_empty(batch_size, n_tokens + 2 * window, n_columns, size)
-        padded[:, window : 2 * window] = 0  # only here has a row of the result invalid cells
-        padded[:, n_tokens : n_tokens + window] = 0
-        text, row = padded.stride()[:2]
-        target = padded.as_strided(band.shape, (text, row, row - size, 1), 2 * window * size)
-        target.copy_(band)
-        return padded[:, window : window + n_tokens]
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return transpose(grad)
-
-
-class _BandOfBlocks(torch.autograd.Function):
-    """A view with constant strides, as one step along the band goes down a row of `products`.
-
-    torch does not see that the view takes nothing twice, and would add up the gradient by index,
-    which takes longer than the rest of the network; a copy into the same view of zeros is enough.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, products: Tensor, window: int) -> Tensor:
-        ctx.shape, ctx.window = products.shape, window
-        return _band_view(products.contiguous(), window)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        products = grad.new_zeros(ctx.shape)
-        _band_view(products, ctx.window).copy_(grad)
-        return products, None
-
-
-def _band_view(products: Tensor, window: int) -> Tensor:
+    products = products.contiguous()
     n_blocks, _, block_size, size = products.shape
-    block, row = products.stride()[:2]
+    block, token, row, _ = products.stride()
     shape = (n_blocks, block_size, 2 * window + 1, size)
-    return products.as_strided(shape, (block, row + size, row, 1))
+    # One step down a row of the band goes down a row and a token of the products.
+    return _apply(products, shape, (block, token + row, token, 1), 0)
+
+
+def _apply(tensor: Tensor, shape: Sequence[int], stride: Sequence[int], offset: int) -> Tensor:
+    return cast(Callable[..., Tensor], _View.apply)(tensor, shape, stride, offset)
+
+
+class _View(torch.autograd.Function):
+    """`as_strided` on a contiguous tensor, of which the view takes nothing twice.
+
+    torch does not see that, and would add up the gradient by index, which takes longer than the
+    rest of the network; a copy into the same view of zeros is enough.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, tensor: Tensor, shape: Sequence[int], stride: Sequence[int], offset: int
+    ) -> Tensor:
+        ctx.whole, ctx.view = tensor.shape, (shape, stride, offset)
+        return tensor.as_strided(*ctx.view)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        whole = grad.new_zeros(ctx.whole)
+        whole.as_strided(*ctx.view).copy_(grad)
+        return whole, None, None, None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import band
+from .strips import Strips
 
 BLOCK_SIZE = 64
 """Rows of the band that share one matrix product."""
-BLOCKS_AT_ONCE = 16
-"""Blocks whose products are in memory at the same time."""
 
 
 class Biaffine(nn.Module):
@@ -36,30 +38,23 @@ class Biaffine(nn.Module):
         nn.init.xavier_normal_(self.bilinear)
         nn.init.xavier_normal_(self.affine)
 
-    def forward(self, tokens: Tensor, window: int) -> Tensor:
-        """Give the band of pair vectors.
+    def forward(self, tokens: Tensor, strips: Strips) -> Iterator[Tensor]:
+        """Give the band of pair vectors, strip by strip.
 
-        tokens: (batch_size, n_tokens, input_size). window: in tokens, one-sided, inclusive.
-        Returns (batch_size, n_tokens, 2 * window + 1, span_size); cells that are not valid hold
-        finite values without meaning.
+        tokens: (batch_size, n_tokens, input_size).
+        Yields (batch_size, rows, 2 * window + 1, span_size); cells that are not valid hold finite
+        values without meaning.
         """
         heads = self._with_one(F.gelu(self.head(self.dropout(tokens))))
         tails = self._with_one(F.gelu(self.tail(self.dropout(tokens))))
-        n_tokens = tokens.shape[1]
-        spare = (0, 0, 0, -n_tokens % BLOCK_SIZE)
-        heads = F.pad(heads, spare).unflatten(1, (-1, BLOCK_SIZE))
-        tails = band.row_blocks(F.pad(tails, spare), BLOCK_SIZE, window)
+        tails = F.pad(tails, (0, 0, strips.window, strips.window + BLOCK_SIZE))
         weight = self._weight()
-        products = [
-            self._product(some_heads, some_tails, weight, window)
-            for some_heads, some_tails in zip(
-                heads.flatten(0, 1).split(BLOCKS_AT_ONCE),
-                tails.flatten(0, 1).split(BLOCKS_AT_ONCE),
-                strict=True,
-            )
-        ]
-        pairs = torch.cat(products).unflatten(0, (tokens.shape[0], -1)).flatten(1, 2)
-        return pairs[:, :n_tokens]
+        rows = (heads[:, begin:end] for begin, end in strips.bounds)
+        partners = (
+            tails[:, begin : end + -(end - begin) % BLOCK_SIZE + 2 * strips.window]
+            for begin, end in strips.bounds
+        )
+        return strips.map(partial(self._pairs, weight=weight), rows, partners)
 
     def _weight(self) -> Tensor:
         """`U` with `W` in its last column and row, (hidden + 1, span_size * (hidden + 1))."""
@@ -70,12 +65,20 @@ class Biaffine(nn.Module):
         return weight.transpose(0, 1).flatten(1)
 
     @staticmethod
-    def _product(heads: Tensor, tails: Tensor, weight: Tensor, window: int) -> Tensor:
-        """heads (n_blocks, rows, hidden), tails (n_blocks, rows + 2 * window, hidden) -> band."""
-        n_blocks, n_rows, hidden_size = heads.shape
-        left = (heads @ weight).view(n_blocks, -1, hidden_size)  # row and span feature by hidden
-        products = tails @ left.transpose(1, 2)
-        return band.band_of_blocks(products.unflatten(2, (n_rows, -1)), window)
+    def _pairs(heads: Tensor, tails: Tensor, *, weight: Tensor) -> Tensor:
+        """All cells of the rows of one strip.
+
+        heads: (batch_size, rows, hidden + 1). tails: from `window` before the first row to `window`
+        after the last, the rows rounded up to whole blocks. weight: of `_weight`.
+        """
+        batch_size, n_rows, hidden_size = heads.shape
+        heads = F.pad(heads, (0, 0, 0, -n_rows % BLOCK_SIZE))
+        window = (tails.shape[1] - heads.shape[1]) // 2
+        partners = band.row_blocks(tails, BLOCK_SIZE, window).flatten(0, 1)
+        left = (heads @ weight).view(len(partners), -1, hidden_size)  # row and feature by hidden
+        products = (partners @ left.transpose(1, 2)).unflatten(2, (BLOCK_SIZE, -1))
+        pairs = band.band_of_blocks(products, window).unflatten(0, (batch_size, -1))
+        return pairs.flatten(1, 2)[:, :n_rows]
 
     @staticmethod
     def _with_one(tokens: Tensor) -> Tensor:

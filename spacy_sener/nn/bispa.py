@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,13 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import band
+from .strips import MARGIN, Neighbours, Strips, neighbours, twice
 from .table_dropout import TableDropout
 
 Columns = Literal["paper", "released"]
 """Whether cell (i, j) sees row i and column j, or row i and column i (the authors' code)."""
 
-ROWS_AT_ONCE = 1024
-"""Rows of the band whose queries, keys and values are in memory at the same time."""
 NEVER = -1e4
 """Score of a cell that is not valid. Finite, so that rows of padding do not become NaN."""
 
@@ -53,26 +54,23 @@ class RowAttention(nn.Module):
         super().__init__()
         self.qkv = nn.Linear(size, 3 * size)
 
-    def forward(self, table: Tensor, bias: Tensor, positions: Tensor) -> Tensor:
-        """table: (batch_size, n_tokens, n_columns, size). bias: what is added to the score of each
-        key, (batch_size, n_tokens, n_columns). positions: (n_columns, size).
+    def forward(self, rows: Tensor, valid: Tensor | None, positions: Tensor) -> Tensor:
+        """rows: (batch_size, n_rows, n_columns, size). valid: keys that are seen, (batch_size,
+        n_rows, n_columns); None if all are. positions: (n_columns, size).
         """
-        rows = table.flatten(0, 1).split(ROWS_AT_ONCE)
-        biases = bias.flatten(0, 1).split(ROWS_AT_ONCE)
-        results = [self._attend(*chunk, positions) for chunk in zip(rows, biases, strict=True)]
-        return torch.cat(results).view_as(table) if len(results) > 1 else results[0].view_as(table)
-
-    def _attend(self, rows: Tensor, bias: Tensor, positions: Tensor) -> Tensor:
-        query, key, value = self.qkv(rows).chunk(3, dim=-1)
+        query, key, value = self.qkv(rows).flatten(0, 1).chunk(3, dim=-1)
         # On CPU the kernel's backward pass takes longer in half precision than in single.
+        dtype = positions.dtype if torch.is_grad_enabled() else query.dtype
+        mask = None
+        if valid is not None:
+            mask = torch.zeros_like(valid, dtype=dtype).masked_fill_(~valid, NEVER)
+            mask = mask.flatten(0, 1)[:, None, None]
+        query, key = (rotate(x, positions).to(dtype) for x in (query, key))
         with torch.autocast("cpu", enabled=False):
             attended = F.scaled_dot_product_attention(
-                rotate(query, positions)[:, None],
-                rotate(key, positions)[:, None],
-                value.to(positions.dtype)[:, None],
-                attn_mask=bias[:, None, None],
+                query[:, None], key[:, None], value.to(dtype)[:, None], attn_mask=mask
             )
-        return attended.squeeze(1)
+        return attended.view_as(rows)
 
 
 class BiSPA(nn.Module):
@@ -98,47 +96,80 @@ class BiSPA(nn.Module):
         self.register_buffer("positions", sinusoidal_positions(2 * span_window + 1, size))
         self.dense = nn.Linear(2 * size, size)
         self.attention_norm = nn.LayerNorm(size)
-        self.conv1 = nn.Conv2d(size, size, 3, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(size, size, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(size, size, 3, padding=(0, 1), bias=False)
+        self.conv2 = nn.Conv2d(size, size, 3, padding=(0, 1), bias=False)
         self.conv_norm = nn.LayerNorm(size)
         self.dropout = TableDropout(dropout)
 
-    def forward(self, table: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, table: Iterable[Tensor], strips: Strips) -> Iterator[Tensor]:
         """Let every span see the spans that share an end with it, and its neighbours.
 
-        table: (batch_size, n_tokens, n_columns, size), `n_columns` at most 2 * span_window + 1.
-        valid: `band.valid_cells`. Returns a table of the same shape; invalid cells hold finite
-        values without meaning.
+        table: strips of (batch_size, rows, 2 * window + 1, size), `window` at most `span_window`.
+        Yields strips of the same shape; invalid cells hold finite values without meaning.
         """
-        table = self._attend(table + self._triangles(table.shape[2]), valid)
-        return self._convolve(table, valid)
+        positions = self._positions(strips.window)
+        triangles = self._triangles(strips.window)
+        rows, columns = twice(strip + triangles.to(strip.dtype) for strip in table)
+        by_column = strips.map(
+            partial(self._columns, positions=positions), neighbours(columns), strips.valid()
+        )
+        attended = strips.map(
+            partial(self._attend, positions=positions),
+            rows,
+            neighbours(by_column),
+            strips.valid(),
+        )
+        return strips.map(self._convolve, neighbours(attended), strips.valid(MARGIN))
 
-    def _triangles(self, n_columns: int) -> Tensor:
-        """Embedding 0 left of the diagonal, 1 on it and to its right, (n_columns, size)."""
-        columns = torch.arange(n_columns, device=self.triangle.weight.device)
-        return self.triangle((columns >= n_columns // 2).long())
+    def _positions(self, window: int) -> Tensor:
+        """Of columns, (2 * window + 1, size); the middle one has the same in every window."""
+        return self.positions[self.span_window - window : self.span_window + window + 1]
 
-    def _attend(self, table: Tensor, valid: Tensor) -> Tensor:
-        window = table.shape[2] // 2
-        positions = self.positions[self.span_window - window : self.span_window + window + 1]
-        bias = torch.zeros_like(valid, dtype=positions.dtype).masked_fill_(~valid, NEVER)
-        by_row = self.rows(table, bias, positions)
-        by_column = self.columns(band.transpose(table), bias, positions)
+    def _triangles(self, window: int) -> Tensor:
+        """Embedding 0 left of the diagonal, 1 on it and to its right, (2 * window + 1, size)."""
+        columns = torch.arange(2 * window + 1, device=self.triangle.weight.device)
+        return self.triangle((columns >= window).long())
+
+    def _columns(self, table: Neighbours, valid: Tensor | None, *, positions: Tensor) -> Tensor:
+        """The part of `dense` that reads the columns, which lie as rows in the result."""
+        columns = band.transpose(*table).contiguous()
+        return F.linear(self.columns(columns, valid, positions), self._dense_weights()[1])
+
+    def _attend(
+        self, rows: Tensor, by_column: Neighbours, valid: Tensor | None, *, positions: Tensor
+    ) -> Tensor:
+        """Plus-shaped attention. by_column: of `_columns`."""
+        by_row = self.rows(rows, valid, positions)
+        turned = band.transpose(*by_column) if self.turn_back else by_column[1]
         # dense([rows; columns]) as a sum: spares the concatenation.
-        for_rows, for_columns = self.dense.weight.chunk(2, dim=1)
-        by_column = F.linear(by_column, for_columns)
-        if self.turn_back:
-            by_column = band.transpose(by_column)
-        change = F.linear(by_row, for_rows, self.dense.bias) + by_column
-        return self.attention_norm(table + self.dropout(change))
+        change = F.linear(by_row, self._dense_weights()[0], self.dense.bias) + turned
+        return _normed(self.attention_norm, rows + self.dropout(change))
 
-    def _convolve(self, table: Tensor, valid: Tensor) -> Tensor:
-        keep = valid[..., None].to(table.dtype)
-        hidden = F.gelu(self._conv(self.conv1, table * keep))
-        change = self._conv(self.conv2, hidden * keep)
-        return self.conv_norm(table + self.dropout(change))
+    def _dense_weights(self) -> tuple[Tensor, Tensor]:
+        """For rows and for columns, each (size, size)."""
+        for_rows, for_columns = self.dense.weight.chunk(2, dim=1)
+        return for_rows, for_columns
+
+    def _convolve(self, table: Neighbours, valid: Tensor | None) -> Tensor:
+        """valid: of the rows and `MARGIN` rows around them."""
+        around = band.surround(*table, MARGIN)
+        hidden = F.gelu(self._conv(self.conv1, around, valid))
+        change = self._conv(self.conv2, hidden, None if valid is None else valid[:, 1:-1])
+        return _normed(self.conv_norm, table[1] + self.dropout(change))
 
     @staticmethod
-    def _conv(conv: nn.Conv2d, table: Tensor) -> Tensor:
-        """Convolve over (row, column): the band's layout is torch's `channels_last`."""
-        return conv(table.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    def _conv(conv: nn.Conv2d, rows: Tensor, valid: Tensor | None) -> Tensor:
+        """Convolve valid cells over (row, column); the outermost rows are gone from the result.
+
+        The band's layout is torch's `channels_last`.
+        """
+        if valid is not None:
+            rows = rows * valid[..., None]
+        return conv(rows.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def _normed(norm: nn.LayerNorm, rows: Tensor) -> Tensor:
+    """In the type of the rows; autocast would go to single precision and stay there."""
+    with torch.autocast(rows.device.type, enabled=False):
+        weight, bias = norm.weight.to(rows.dtype), norm.bias.to(rows.dtype)
+        return F.layer_norm(rows, norm.normalized_shape, weight, bias, norm.eps)

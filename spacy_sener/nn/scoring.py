@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -14,22 +15,38 @@ Average = Literal["logits", "probabilities"]
 """What is averaged over a span's two cells: logits (the paper) or probabilities (the authors)."""
 
 
-def span_scores(logits: Tensor, token_lengths: Tensor, *, average: Average) -> Tensor:
-    """Give every span's probability, from its cells (i, j) and (j, i).
+@dataclass(frozen=True)
+class ScoredRows:
+    """The probabilities of the spans that begin in some rows of some texts of a batch."""
+
+    texts: slice
+    first_row: int
+    scores: Tensor
+    """(texts, rows, window + 1, n_labels), see `span_scores`; `window` may be less than the
+    table's where the texts are shorter."""
+
+
+def span_scores(
+    logits: Tensor, after: Tensor | None, valid: Tensor | None, *, average: Average
+) -> Tensor:
+    """Give the probability of every span that begins in some rows, from cells (i, j) and (j, i).
 
         sigmoid((x_ij + x_ji) / 2)  or  (sigmoid(x_ij) + sigmoid(x_ji)) / 2
 
-    logits: band, (batch_size, n_tokens, 2 * window + 1, n_labels). token_lengths: (batch_size,).
-    Returns probabilities, (batch_size, n_tokens, window + 1, n_labels): entry [b, i, d, r] is of
+    logits: rows of a band, (batch_size, n_rows, 2 * window + 1, n_labels). after: the rows that
+    follow, `window` of them at least; None where the text ends. valid: which of the cells are in
+    the text, (batch_size, n_rows, 2 * window + 1); None if all are.
+    Returns probabilities, (batch_size, n_rows, window + 1, n_labels): entry [b, i, d, r] is of
     tokens i to i + d, both included, and label r; 0 where the span is not in the text.
     """
     if average not in ("logits", "probabilities"):
         raise ValueError(f"average is {average!r}, must be 'logits' or 'probabilities'")
-    cells = logits.float() if average == "logits" else logits.float().sigmoid()
-    mean = (band.upper(cells) + band.upper(band.transpose(cells))) / 2
+    cells, after = logits.float(), None if after is None else after.float()
+    if average == "probabilities":
+        cells, after = cells.sigmoid(), None if after is None else after.sigmoid()
+    mean = (band.upper(cells) + band.upper(band.transpose(None, cells, after))) / 2
     scores = mean.sigmoid() if average == "logits" else mean
-    valid = band.valid_cells(token_lengths, logits.shape[1], logits.shape[2] // 2)[..., None]
-    return scores * band.upper(valid)
+    return scores if valid is None else scores * band.upper(valid[..., None])
 
 
 def span_loss(logits: Tensor, token_lengths: Tensor, gold: Tensor) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from .encoder import ArrowEncoder
+from .scoring import Average, ScoredRows
 from .span_table import SpanTable
 from .word_masking import WordMasking, mask_words
 
@@ -37,15 +40,34 @@ class SeNER(nn.Module):
         self.table = table
         self.masking = masking
 
-    def forward(self, input_ids: Tensor, piece_lengths: Tensor, token_index: Tensor) -> Tensor:
+    def forward(
+        self,
+        input_ids: Tensor,
+        piece_lengths: Tensor,
+        token_index: Tensor,
+        *,
+        recompute: bool = False,
+    ) -> Tensor:
         """Give the logits of all spans of all texts.
 
         input_ids: (batch_size, n_pieces). piece_lengths: with the special pieces, (batch_size,).
         token_index: 1-based token of each piece, 0 for special pieces and padding,
         (batch_size, n_pieces). A text has as many tokens as its largest index.
+        recompute: keep few activations for the backward pass, and compute the others again.
         Returns the logits band of `SpanTable`.
         """
         if self.training and self.masking is not None:
             input_ids = mask_words(input_ids, token_index, self.masking)
-        pieces = self.encoder(input_ids, piece_lengths)
-        return self.table(pool_pieces(pieces, token_index), token_index.amax(1))
+        pieces = self.encoder(input_ids, piece_lengths, recompute=recompute)
+        tokens = pool_pieces(pieces, token_index)
+        return self.table(tokens, token_index.amax(1), recompute=recompute)
+
+    def stream(
+        self, input_ids: Tensor, piece_lengths: Tensor, token_index: Tensor, *, average: Average
+    ) -> Iterator[ScoredRows]:
+        """Give the probabilities of all spans, some rows at a time; see `SpanTable.stream`.
+
+        Other arguments as in `forward`.
+        """
+        tokens = pool_pieces(self.encoder(input_ids, piece_lengths), token_index)
+        return self.table.stream(tokens, token_index.amax(1), average=average)

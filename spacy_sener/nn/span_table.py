@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import band
 from .biaffine import Biaffine
 from .bispa import BiSPA, Columns
+from .scoring import Average, ScoredRows, span_scores
+from .strips import Strips, cut, neighbours, twice
 
 
 class SpanTable(nn.Module):
@@ -68,23 +73,47 @@ class SpanTable(nn.Module):
         with torch.no_grad():
             self.output.bias.copy_(prior.logit())
 
-    def forward(self, tokens: Tensor, token_lengths: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, token_lengths: Tensor, *, recompute: bool = False) -> Tensor:
         """Give the logits of all cells.
 
         tokens: (batch_size, n_tokens, input_size). token_lengths: in tokens, (batch_size,).
+        recompute: keep only what passes from layer to layer for the backward pass, and compute the
+        rest again.
         Returns logits, (batch_size, n_tokens, 2 * span_window + 1, n_labels): column
         `span_window + j - i` of row `i` is cell (i, j). Cells that are not valid are 0.
         """
         n_tokens = tokens.shape[1]
-        if n_tokens == 0:
-            return tokens.new_zeros(len(tokens), 0, 2 * self.span_window + 1, self.n_labels)
-        # A text shorter than the window has no cells further out: they need not be computed.
-        window = min(self.span_window, n_tokens - 1)
-        valid = band.valid_cells(token_lengths, n_tokens, window)
-        # Under autocast products are in half precision; sums and norms of spans stay in full.
-        pairs = self.biaffine(tokens, window).to(self.output.weight.dtype)
-        spans = pairs
+        bands = [tokens.new_zeros(0, n_tokens, 2 * self.span_window + 1, self.n_labels)]
+        for texts, strips in cut(token_lengths, self.span_window, recompute=recompute):
+            none = tokens.new_zeros(len(strips.lengths), 0, 2 * strips.window + 1, self.n_labels)
+            rows = torch.cat([none, *self._logits(tokens[texts], strips)], dim=1)
+            missing = (0, 0, 0, 0, 0, n_tokens - strips.n_tokens)
+            bands.append(F.pad(band.widen(rows, self.span_window), missing))
+        return torch.cat(bands)
+
+    def stream(
+        self, tokens: Tensor, token_lengths: Tensor, *, average: Average
+    ) -> Iterator[ScoredRows]:
+        """Give the probabilities of all spans, some rows at a time: no whole band is in memory.
+
+        tokens, token_lengths: as in `forward`. average: see `span_scores`.
+        """
+        for texts, strips in cut(token_lengths, self.span_window):
+            logits = neighbours(self._logits(tokens[texts], strips))
+            for (first_row, _), (_, rows, after), valid in zip(
+                strips.bounds, logits, strips.valid(), strict=True
+            ):
+                yield ScoredRows(texts, first_row, span_scores(rows, after, valid, average=average))
+
+    def _logits(self, tokens: Tensor, strips: Strips) -> Iterator[Tensor]:
+        """(texts, rows, 2 * window + 1, n_labels) of one strip after the other."""
+        table = self.biaffine(tokens[:, : strips.n_tokens], strips)
+        if torch.is_grad_enabled():
+            # Under autocast products are in half precision; in training sums and norms are not.
+            table = (rows.to(self.output.weight.dtype) for rows in table)
+        pairs, spans = twice(table)
         for block in self.blocks:
-            spans = block(spans, valid)
-        logits = self.output(spans + pairs) * valid[..., None]
-        return band.widen(logits, self.span_window)
+            spans = block(spans, strips)
+        for rows, own, valid in zip(spans, pairs, strips.valid(), strict=True):
+            logits = self.output(rows + own)
+            yield logits if valid is None else logits * valid[..., None]

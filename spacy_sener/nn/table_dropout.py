@@ -33,5 +33,5 @@ class TableDropout(nn.Module):
         draws = torch.empty(-(-table.numel() // 8), dtype=torch.int64)
         draws.random_(-(2**63), None)
         numbers = draws.view(torch.uint8)[: table.numel()].view(table.shape)
-        kept = (numbers >= limit).to(table.dtype)
-        return table * kept.mul_(LEVELS / (LEVELS - limit))
+        dropped = numbers < limit  # kept for the gradient: a byte an element
+        return table.masked_fill(dropped, 0) * (LEVELS / (LEVELS - limit))

@@ -30,8 +30,8 @@ from ..decoding import (
     join_candidates,
 )
 from ..gold import UNSEEN, GoldCount, count_unseen, describe, gold_cells, gold_spans
-from ..nn.band import valid_cells
 from ..nn.scoring import span_loss
+from ..rehearsal import difference, halved
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
@@ -40,7 +40,7 @@ from ..types import Candidates, Initialization, SpanBand
 class SeNER(TrainablePipe):
     """Find spans of any label and length, nested ones included, and write them with their scores.
 
-    model (Model[Sequence[Doc], Iterable[SpanBand]]): Gives the span tables of the documents.
+    model (Model[Sequence[Doc], Any]): Gives the span tables of the documents; see `SpanModel`.
     spans_key (str): Where spans are read from and written to: `doc.spans[spans_key]`, with their
         probabilities in `doc.spans[spans_key].attrs["scores"]`.
     threshold (float): Lowest probability of a span that is kept.
@@ -157,10 +157,8 @@ class SeNER(TrainablePipe):
         self._require_initialized()
         docs = list(docs)
         parts: list[list[Candidates]] = [[] for _ in docs]
-        for band in self.model.predict(docs):
-            for i, candidates in find_candidates(
-                band, threshold=self.cfg["threshold"], average=self.model.attrs["average"]
-            ):
+        for rows in self.model.predict(docs):
+            for i, candidates in find_candidates(rows, threshold=self.cfg["threshold"]):
                 parts[i].append(candidates)
         overlap, labels_per_span = self.cfg["overlap"], self.cfg["labels_per_span"]
         return [
@@ -249,7 +247,8 @@ class SeNER(TrainablePipe):
     ) -> dict[str, float]:
         """Learn to answer as the model did when `nlp.resume_training()` was called.
 
-        The loss is that of `update`, with the earlier model's probabilities in the place of gold.
+        The loss is that of `update`, with the earlier model's probabilities of spans in the place
+        of gold.
         Does nothing before `nlp.resume_training()`.
         """
         losses = {} if losses is None else losses
@@ -261,11 +260,11 @@ class SeNER(TrainablePipe):
         docs = [example.predicted for example in examples]
         bands, backprop = self.model.begin_update(docs)
         gradients: list[Tensor] = []
-        for band, earlier in zip(bands, self._rehearsal_model.predict(docs), strict=True):
-            valid = valid_cells(band.lengths, band.logits.shape[1], band.span_window)[..., None]
-            difference = (band.logits.sigmoid() - earlier.logits.sigmoid()) * valid
-            gradients.append(difference / len(examples))
-            losses[self.name] += float((difference**2).sum()) / len(examples)
+        answer = iter(self._rehearsal_model.predict(docs))
+        for band in bands:
+            change = difference(band, answer, average=self.model.attrs["average"])
+            gradients.append(halved(change) / len(examples))
+            losses[self.name] += float((change**2).sum()) / len(examples)
         self._require_finite(losses[self.name], examples)
         backprop(gradients)
         if sgd:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from spacy_sener.nn import band, bispa
+from spacy_sener.nn import band, strips
 from spacy_sener.nn.bispa import BiSPA, rotate, sinusoidal_positions
+from spacy_sener.nn.strips import Strips
 
 SIZE = 4
 
@@ -27,6 +28,13 @@ def make_table(lengths: list[int], window: int) -> tuple[Tensor, Tensor]:
     n_tokens = max(lengths)
     table = torch.randn(len(lengths), n_tokens, 2 * window + 1, SIZE, dtype=torch.float64)
     return table, band.valid_cells(torch.tensor(lengths), n_tokens, window)
+
+
+def run(block: BiSPA, table: Tensor, lengths: list[int]) -> Tensor:
+    """The block's whole answer, from strips of as few rows as there can be."""
+    shared = Strips(torch.tensor(lengths), table.shape[1], table.shape[2] // 2)
+    rows = [table[:, begin:end] for begin, end in shared.bounds]
+    return torch.cat(list(block(rows, shared)), dim=1)
 
 
 def to_dense(cells: Tensor, length: int) -> Tensor:
@@ -58,8 +66,8 @@ def test_equals_dense_attention_with_gradients(
     same_table = table.clone().requires_grad_()
     table.requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bispa, "ROWS_AT_ONCE", 5)
-        result = block(table, valid) * valid[..., None]
+        patch.setitem(strips.CELLS_AT_ONCE, "cpu", 1)
+        result = run(block, table, lengths) * valid[..., None]
     expected = []
     for text, length in enumerate(lengths):
         out = dense.bispa(params, to_dense(same_table[text], length), window, columns=columns)
@@ -81,9 +89,9 @@ def test_what_a_cell_sees(columns: str, partner: str) -> None:
     window, length = 4, 9
     block = make_block(window, columns)
     nn.init.zeros_(block.conv1.weight)
-    table, valid = make_table([length], window)
+    table, _ = make_table([length], window)
     table.requires_grad_()
-    block(table, valid)[0, 2, window + 3].sum().backward()
+    run(block, table, [length])[0, 2, window + 3].sum().backward()
     seen = to_dense(table.grad[0], length).abs().sum(-1) > 0
     line = 5 if partner == "column j" else 2
     for i in range(length):
@@ -99,7 +107,7 @@ def test_texts_of_padding_stay_finite() -> None:
     table, valid = make_table([7, 1], 3)
     valid[1] = False
     table.requires_grad_()
-    result = block(table, valid)
+    result = run(block, table, [7, 0])
     assert result.isfinite().all()
     (result * valid[..., None]).sum().backward()
     assert table.grad.isfinite().all()
@@ -112,9 +120,9 @@ def test_a_stored_position_table_is_read() -> None:
     torch.manual_seed(0)
     block = make_block(3)
     table, valid = make_table([8], 3)
-    before = block(table, valid)
+    before = run(block, table, [8])
     block.load_state_dict({**block.state_dict(), "positions": block.positions * 0.9})
-    assert not torch.allclose(block(table, valid)[valid], before[valid])
+    assert not torch.allclose(run(block, table, [8])[valid], before[valid])
 
 
 def test_rotation_is_by_pairs_and_relative() -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_sener.nn.band import valid_cells
 from spacy_sener.nn.scoring import span_loss, span_scores
 
 
@@ -62,7 +63,8 @@ def test_scores_are_the_mean_of_both_cells(
     average: str, lengths: list[int], window: int, data: st.DataObject
 ) -> None:
     tables, bands = make_tables(lengths, window)
-    scores = span_scores(bands, torch.tensor(lengths), average=average)
+    valid = valid_cells(torch.tensor(lengths), max(lengths), window)
+    scores = span_scores(bands, None, valid, average=average)
     assert scores.shape == (len(lengths), max(lengths), window + 1, 3)
     expected = torch.zeros_like(scores)
     for text, table in enumerate(tables):
@@ -88,4 +90,4 @@ def test_half_precision_logits_give_a_full_precision_loss() -> None:
 
 def test_unknown_average_is_named() -> None:
     with pytest.raises(ValueError, match="average is 'mean'"):
-        span_scores(torch.zeros(1, 2, 3, 1), torch.tensor([2]), average="mean")
+        span_scores(torch.zeros(1, 2, 3, 1), None, None, average="mean")

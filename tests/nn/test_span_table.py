@@ -1,6 +1,7 @@
 """The whole head: against the dense reference, and what must not change its answer."""
 
-import resource
+import gc
+from collections.abc import Iterable
 
 import dense_span_table as dense
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spacy_sener.nn import band, biaffine
-from spacy_sener.nn.scoring import span_loss
+from spacy_sener.nn import band, biaffine, strips
+from spacy_sener.nn.scoring import ScoredRows, span_loss, span_scores
 from spacy_sener.nn.span_table import SpanTable
 
 
@@ -34,10 +35,12 @@ def make_head(window: int, columns: str = "paper", **options: float) -> SpanTabl
 @given(
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=3),
     window=st.integers(0, 5),
+    cells=st.sampled_from([1, 60, 2**15]),
+    recompute=st.booleans(),
     seed=st.integers(0, 99),
 )
 def test_equals_the_dense_table_with_gradients(
-    columns: str, lengths: list[int], window: int, seed: int
+    columns: str, lengths: list[int], window: int, cells: int, recompute: bool, seed: int
 ) -> None:
     torch.manual_seed(seed)
     head = make_head(window, columns).double()
@@ -45,18 +48,18 @@ def test_equals_the_dense_table_with_gradients(
     n_tokens = max(lengths)
     tokens = torch.randn(len(lengths), n_tokens, 5, dtype=torch.float64, requires_grad=True)
     same_tokens = tokens.detach().clone().requires_grad_()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(biaffine, "BLOCK_SIZE", 3)
-        logits = head(tokens, torch.tensor(lengths))
     expected = []
     for text, length in zip(same_tokens, lengths, strict=True):
         table = dense.span_table(params, text[:length], window, depth=2, columns=columns)
         expected.append(dense.band_of(table, window, n_tokens))
-    assert logits.shape == (len(lengths), n_tokens, 2 * window + 1, 3)
+    weight = torch.randn(len(lengths), n_tokens, 2 * window + 1, 3, dtype=torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(biaffine, "BLOCK_SIZE", 3)
+        patch.setitem(strips.CELLS_AT_ONCE, "cpu", cells)
+        logits = head(tokens, torch.tensor(lengths), recompute=recompute)
+        (logits * weight).sum().backward()
     torch.testing.assert_close(logits, torch.stack(expected))
 
-    weight = torch.randn_like(logits)
-    (logits * weight).sum().backward()
     (torch.stack(expected) * weight).sum().backward()
     torch.testing.assert_close(tokens.grad, same_tokens.grad)
     for name, parameter in head.named_parameters():
@@ -73,6 +76,83 @@ def test_batch_mates_and_padding_change_nothing() -> None:
         alone = head(tokens[text : text + 1, :length], lengths[text : text + 1])
         torch.testing.assert_close(together[text, :length], alone[0], atol=1e-5, rtol=1e-5)
         assert not together[text, length:].any()
+
+
+def whole(parts: Iterable[ScoredRows], lengths: list[int], window: int) -> torch.Tensor:
+    """The streamed scores as one tensor, (batch_size, n_tokens, window + 1, n_labels)."""
+    scores = torch.zeros(len(lengths), max(lengths), window + 1, 3)
+    for part in parts:
+        _, n_rows, n_distances, _ = part.scores.shape
+        end = part.first_row + n_rows
+        scores[part.texts, part.first_row : end, :n_distances] = part.scores
+    return scores
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+@settings(deadline=None, max_examples=25)
+@given(
+    lengths=st.lists(st.integers(1, 14), min_size=1, max_size=4),
+    window=st.integers(0, 5),
+    cells=st.sampled_from([1, 60, 2**15]),
+)
+def test_streamed_scores_are_those_of_the_logits(
+    average: str, lengths: list[int], window: int, cells: int
+) -> None:
+    torch.manual_seed(0)
+    head = make_head(window).eval()
+    tokens, token_lengths = torch.randn(len(lengths), max(lengths), 5), torch.tensor(lengths)
+    logits = head(tokens, token_lengths)
+    valid = band.valid_cells(token_lengths, max(lengths), window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(strips.CELLS_AT_ONCE, "cpu", cells)
+        parts = list(head.stream(tokens, token_lengths, average=average))
+    expected = span_scores(logits, None, valid, average=average)
+    torch.testing.assert_close(whole(parts, lengths, window), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_recomputing_draws_the_same_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(strips.CELLS_AT_ONCE, "cpu", 200)
+    head = make_head(6, token_dropout=0.4, span_dropout=0.3)
+    tokens, lengths = torch.randn(2, 40, 5), torch.tensor([40, 11])
+    found = []
+    for recompute in (False, True):
+        torch.manual_seed(3)
+        head.zero_grad()
+        logits = head(tokens, lengths, recompute=recompute)
+        logits.square().sum().backward()
+        found.append([logits, *(p.grad for p in head.parameters())])
+    for kept, again in zip(*found, strict=True):
+        assert torch.equal(kept, again)
+
+
+def test_recomputing_keeps_less() -> None:
+    def kept(recompute: bool) -> int:
+        storages = {}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            logits = make_head(16)(torch.randn(1, 300, 5), torch.tensor([300]), recompute=recompute)
+        assert logits.requires_grad
+        return sum(storages.values())
+
+    assert kept(recompute=True) < kept(recompute=False) / 3
+
+
+def test_strips_are_let_go_while_streaming() -> None:
+    """As many strips are alive at the end of a long text as near its beginning."""
+    head = make_head(8).eval()
+    tokens, lengths = torch.randn(1, 12_000, 5), torch.tensor([12_000])
+    alive = []
+    with torch.no_grad():
+        for _ in head.stream(tokens, lengths, average="logits"):
+            gc.collect()
+            tensors = (x for x in gc.get_objects() if type(x) is torch.Tensor)
+            alive.append(len({x.data_ptr() for x in tensors if x.shape[-2:] == (17, 4)}))
+    assert len(alive) > 5
+    assert 0 < alive[-3] <= alive[2]
 
 
 def test_a_wider_window_than_the_text_is_the_full_table() -> None:
@@ -151,16 +231,3 @@ def test_no_memory_grows_with_the_square_of_the_text() -> None:
         return max(sizes)
 
     assert largest(1024) <= 2.2 * largest(512)
-
-
-@pytest.mark.slow
-def test_peak_memory_of_a_long_text() -> None:
-    """Of 4,000 tokens, an L x L table of span vectors alone would take 2 GB."""
-    head = SpanTable(64, 12).eval()
-    with torch.no_grad():
-        head(torch.randn(1, 500, 64), torch.tensor([500]))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        head(torch.randn(1, 4000, 64), torch.tensor([4000]))
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    table = 4000 * 257 * 32 * 4
-    assert grown < 9 * table
