@@ -40,6 +40,11 @@ class RelativePositions:
         """The row of distance 0, half the number of rows."""
         return self.buckets if self.buckets > 0 else self.max_distance
 
+    @property
+    def end(self) -> int:
+        """Distances from here on, on either side, share the first or the last row."""
+        return max(self.buckets, self.max_distance)
+
     def rows(self, distance: Tensor) -> Tensor:
         """Rows of the table for distances q - j, of any shape (int64).
 
@@ -81,32 +86,63 @@ class DisentangledScores:
 
     def first_row(self, query: Tensor, key: Tensor) -> Tensor:
         """Query 0 with all keys: (batch, heads, 1, pieces); distances 0, -1, -2, ..."""
-        rows = self._lines(0, key, sign=-1)
-        return _line(key, self.position_query, query[:, :, :1], self.position_key, rows).mT
+        return self._line(
+            key, self.position_query, query[:, :, :1], self.position_key, start=0, sign=-1
+        ).mT
 
     def first_column(self, query: Tensor, key: Tensor, start: int) -> Tensor:
         """Queries with key 0: (batch, heads, queries, 1); distances start, start + 1, ..."""
-        rows = self._lines(start, query, sign=1)
-        return _line(query, self.position_key, key[:, :, :1], self.position_query, rows)
+        return self._line(
+            query, self.position_key, key[:, :, :1], self.position_query, start=start, sign=1
+        )
 
-    def _lines(self, start: int, x: Tensor, *, sign: int) -> Tensor:
-        return self.positions.rows(sign * torch.arange(start, start + x.shape[2], device=x.device))
+    def _line(
+        self,
+        x: Tensor,
+        x_table: Tensor | None,
+        first: Tensor,
+        first_table: Tensor | None,
+        *,
+        start: int,
+        sign: int,
+    ) -> Tensor:
+        """Relative scores of pieces with piece 0.
+
+        Args:
+            x: (batch, heads, pieces, head_dim) from `start` on, each with its own row of `x_table`.
+            first: (batch, heads, 1, head_dim), with all these rows of `first_table`.
+            start: a piece index.
+            sign: of the distances.
+
+        Returns:
+            (batch, heads, pieces, 1).
+        """
+        rows = self.positions.rows(sign * torch.arange(start, start + x.shape[2], device=x.device))
+        scores = []
+        if x_table is not None:
+            n_near = max(self.positions.end - start, 0)
+            near, far = x[:, :, :n_near], x[:, :, n_near:]
+            alike = x_table.index_select(1, rows[-1:]).mT  # (heads, head_dim, 1)
+            own = x_table.index_select(1, rows[:n_near])
+            scores.append(torch.cat([(near * own).sum(-1, keepdim=True), far @ alike], dim=2))
+        if first_table is not None:
+            scores.append((first @ first_table.mT).index_select(-1, rows).mT)
+        return _total(scores)
 
     def near(self, window: int, block_size: int) -> "NearDisentangledScores":
         """See `RelativeScores.near`."""
-        distance = torch.arange(-window, window + 1)
         return NearDisentangledScores(
             window=window,
             block_size=block_size,
-            key_table=self._table(self.position_key, -distance, block_size),
-            query_table=self._table(self.position_query, distance, PADDING),
+            key_table=self._table(self.position_key, window, sign=-1, zeros=block_size),
+            query_table=self._table(self.position_query, window, sign=1, zeros=PADDING),
         )
 
-    def _table(self, table: Tensor | None, distance: Tensor, zeros: int) -> Tensor | None:
-        """The vectors of these distances, then zeros."""
+    def _table(self, table: Tensor | None, window: int, *, sign: int, zeros: int) -> Tensor | None:
+        """The vectors of the distances -window to window, or the other way round, then zeros."""
         if table is None:
             return None
-        rows = self.positions.rows(distance).to(table.device)
+        rows = self.positions.rows(sign * torch.arange(-window, window + 1, device=table.device))
         return F.pad(table.index_select(1, rows), (0, 0, 0, zeros))
 
 
@@ -117,27 +153,6 @@ def _gather(scores: Tensor, rows: Tensor) -> Tensor:
 
 def _total(scores: list[Tensor]) -> Tensor:
     return scores[0] if len(scores) == 1 else scores[0] + scores[1]
-
-
-def _line(
-    x: Tensor, x_table: Tensor | None, first: Tensor, first_table: Tensor | None, rows: Tensor
-) -> Tensor:
-    """Relative scores of every piece with piece 0.
-
-    Args:
-        x: (batch, heads, pieces, head_dim), each with its own row of `x_table`.
-        first: (batch, heads, 1, head_dim), with all these rows of `first_table`.
-        rows: (pieces,) of either table.
-
-    Returns:
-        (batch, heads, pieces, 1).
-    """
-    scores = []
-    if x_table is not None:
-        scores.append((x * x_table.index_select(1, rows)).sum(-1, keepdim=True))
-    if first_table is not None:
-        scores.append((first @ first_table.mT).index_select(-1, rows).mT)
-    return _total(scores)
 
 
 @dataclass(frozen=True)

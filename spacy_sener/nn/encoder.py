@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from .attention_pattern import AttentionKind, AttentionPattern, attention_pattern
 from .families import Inputs, family_of
+from .layers import keep_freed_memory
 from .lora import LoRA, add_lora
 from .position_table import enlarge_config, position_capacity, tile_positions
 from .pretrained import build_model, load_config, load_model
@@ -110,6 +111,7 @@ class ArrowEncoder(nn.Module):
 
     def _adopt(self, model: PreTrainedModel, settings: EncoderSettings) -> None:
         """Replace the model's attention and add LoRA."""
+        keep_freed_memory()
         family = family_of(model.config)
         family.install(model)
         if settings.lora is not None:

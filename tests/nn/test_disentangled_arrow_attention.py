@@ -118,3 +118,5 @@ def test_rows_of_the_table(buckets, max_distance):
         min(max(dense.bucket(d, buckets, max_distance) + span, 0), 2 * span - 1) for d in distances
     ]
     assert positions.rows(torch.tensor(distances)).tolist() == expected
+    ends = torch.tensor([-6000, -positions.end, positions.end, 6000])
+    assert positions.rows(ends).tolist() == [0, 0, 2 * span - 1, 2 * span - 1]
