@@ -50,15 +50,6 @@ class RelativeScores(Protocol):
         ...
 
 
-def rows_at_once(batch_size: int, device: torch.device) -> int:
-    """Pieces of each document that go through a layer together when no gradient is asked for.
-
-    On a CPU their temporaries should stay in its caches, and below the size from which the
-    allocator gives memory back at once, to be zeroed anew.
-    """
-    return max((512 if device.type == "cpu" else 16384) // batch_size, 64)
-
-
 def attend(
     query: Tensor,
     key: Tensor,

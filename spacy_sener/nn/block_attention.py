@@ -21,6 +21,16 @@ from torch import Tensor
 
 from .attention_pattern import AttentionPattern
 
+# Pieces and heads that are worked on together on a CPU, whose caches should hold their scores and
+# feed-forward activations; elsewhere pieces, and all heads.
+CPU_ROWS, CPU_HEADS = 512, 4
+GPU_ROWS = 16384
+
+
+def rows_at_once(batch_size: int, device: torch.device) -> int:
+    """Pieces of each document that go through a layer together."""
+    return max((CPU_ROWS if device.type == "cpu" else GPU_ROWS) // batch_size, 1)
+
 
 class NearScores(Protocol):
     """Relative scores of blocks of queries with the keys around each block."""
@@ -80,15 +90,12 @@ class Blocks:
         return context
 
     def parts(self, query: Tensor) -> Iterator["_Part"]:
-        """What is attended at once: some queries, and some heads of them.
-
-        On a CPU the scores of a part should stay in its caches.
-        """
+        """What is attended at once: some queries, and some heads of them."""
         assert self.pattern.window is not None
         batch_size, n_heads, n_queries, _ = query.shape
         size, window = self.pattern.block_size, self.pattern.window
-        most, heads = (512, 4) if query.device.type == "cpu" else (16384, n_heads)
-        rows = max(most // batch_size // size, 1) * size
+        heads = CPU_HEADS if query.device.type == "cpu" else n_heads
+        rows = max(rows_at_once(batch_size, query.device) // size, 1) * size
         for first in range(0, n_queries, rows):
             n_rows = min(rows, -(-(n_queries - first) // size) * size)
             start = self.start + first

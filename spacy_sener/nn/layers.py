@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .arrow_attention import rows_at_once
+from .block_attention import rows_at_once
 from .lora import merged
 
 Rows = Callable[[Tensor, int], Tensor]

@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stock_encoders import stock_encoder, tiny_config
 
+from spacy_sener.nn import block_attention
 from spacy_sener.nn.arrow_attention import attend
 from spacy_sener.nn.attention_pattern import attention_pattern
 from spacy_sener.nn.disentangled_arrow_attention import (
@@ -43,6 +44,22 @@ tables = st.sampled_from([(4, 20), (6, 8), (-1, 5), (-1, 64)])
 def test_outputs_and_gradients_equal_the_dense_reference(
     kind, lengths, window, logn, terms, table, seed
 ):
+    compare_with_reference(kind, lengths, window, logn, terms, table, seed)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "sliding"])
+@pytest.mark.parametrize(("rows", "heads"), [(1, 1), (12, 1), (70, 4)])
+def test_parts_of_queries_and_heads_change_nothing(monkeypatch, kind, rows, heads):
+    monkeypatch.setattr(block_attention, "CPU_ROWS", rows)
+    monkeypatch.setattr(block_attention, "CPU_HEADS", heads)
+    compare_with_reference(kind, [40, 31], 5, True, ("c2p", "p2c"), (6, 8), seed=0)
+
+
+def test_blocks_narrower_than_the_window():
+    compare_with_reference("arrow", [150, 99], 70, True, ("c2p", "p2c"), (60, 90), seed=0)
+
+
+def compare_with_reference(kind, lengths, window, logn, terms, table, seed):
     generator = torch.Generator().manual_seed(seed)
     n = max(lengths)
     positions = RelativePositions(*table)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from stock_encoders import NAMES, random_pieces, stock_encoder, tiny_config
 from transformers import AutoConfig, AutoModel, GPT2Config
 
+from spacy_sener.nn import block_attention
 from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
 from spacy_sener.nn.lora import LoRA
 
@@ -117,6 +118,69 @@ def test_autocast_to_bfloat16(name):
     rough.float().sum().backward()
     error = real_rows(rough.float() - exact, piece_lengths).abs()
     assert error.mean() < 0.05
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
+@pytest.mark.parametrize("rows", [1, 7, 34])
+def test_inference_by_rows_equals_the_whole(monkeypatch, name, attention, rows):
+    config = tiny_config(name)
+    encoder = same_weights(stock_encoder(config), EncoderSettings(attention, 3, lora=None))
+    input_ids, piece_lengths = random_pieces([40, 17], pad=config.pad_token_id)
+    whole = encoder(input_ids, piece_lengths).detach()
+    monkeypatch.setattr(block_attention, "CPU_ROWS", rows)
+    monkeypatch.setattr(block_attention, "CPU_HEADS", 1)
+    with torch.no_grad():
+        by_rows = encoder(input_ids, piece_lengths)
+    torch.testing.assert_close(by_rows, whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recomputing_changes_nothing_but_what_is_kept(name):
+    config = tiny_config(name)
+    encoder = ArrowEncoder(config, EncoderSettings(piece_window=3, dropout=0.2)).train()
+    stock_encoders.randomize(encoder, seed=0)
+    input_ids, piece_lengths = random_pieces([40, 17], pad=config.pad_token_id)
+    results = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        n_kept = 0
+
+        def count(x):
+            nonlocal n_kept
+            n_kept += x.numel()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda x: x):
+            states = encoder(input_ids, piece_lengths, recompute=recompute)
+        states.square().sum().backward()
+        gradients = [p.grad for p in encoder.parameters() if p.requires_grad]
+        results.append((n_kept, [states, *gradients]))
+        encoder.zero_grad()
+    (n_whole, whole), (n_recomputed, recomputed) = results
+    assert n_recomputed < n_whole / 4
+    for got, expected in zip(recomputed, whole, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
+def test_bfloat16_is_as_close_as_the_stock_encoder(name):
+    config = tiny_config(name)
+    stock = stock_encoder(config)
+    encoder = same_weights(stock, EncoderSettings(piece_window=3, lora=None))
+    full = same_weights(stock, EncoderSettings("full", logn=False, lora=None))
+    input_ids, piece_lengths = random_pieces([40], pad=config.pad_token_id)
+    errors = []
+    for encode in (
+        lambda: stock(input_ids).last_hidden_state,
+        lambda: full(input_ids, piece_lengths),
+        lambda: encoder(input_ids, piece_lengths),
+    ):
+        with torch.no_grad():
+            exact = encode()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                errors.append((encode().float() - exact).square().mean().sqrt())
+    assert max(errors[1:]) < 2 * errors[0]
 
 
 def test_logn_scales_what_the_first_piece_sees():

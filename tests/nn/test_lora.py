@@ -5,7 +5,7 @@ import torch
 from stock_encoders import NAMES, random_pieces, randomize, stock_encoder, tiny_config
 
 from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
-from spacy_sener.nn.lora import LoRA
+from spacy_sener.nn.lora import LoRA, merged
 
 TARGETS = {"modernbert": ["attn.Wqkv"]} | {
     name: ["attention.self.query_proj", "attention.self.value_proj"]
@@ -73,6 +73,41 @@ def merged_weights(state: dict[str, torch.Tensor], *, scale: float) -> dict[str,
         elif "lora_" not in name:
             merged[name.replace(".base_layer", "")] = weight
     return merged
+
+
+def test_merging_leaves_the_module_as_it_was():
+    config = tiny_config("deberta-v3")
+    encoder = ArrowEncoder(config, EncoderSettings(lora=LoRA(rank=2))).eval()
+    randomize(encoder, seed=5)
+    pieces = random_pieces([40, 9], pad=config.pad_token_id)
+    before = {name: p.clone() for name, p in encoder.named_parameters()}
+    twin = merged(encoder.model.encoder.layer[0], torch.bfloat16)
+    linear = [m for m in twin.modules() if isinstance(m, torch.nn.Linear)]
+    assert len(linear) == 6
+    assert {m.weight.dtype for m in linear} == {torch.bfloat16}
+    with torch.inference_mode():
+        encoder(*pieces)
+    after = dict(encoder.named_parameters())
+    assert after.keys() == before.keys()
+    for name, p in after.items():
+        assert torch.equal(p, before[name])
+        assert p.requires_grad == before[name].requires_grad
+
+
+def test_what_was_learned_since_the_last_forward_counts():
+    config = tiny_config("deberta-v3")
+    encoder = ArrowEncoder(config, EncoderSettings(lora=LoRA(rank=2))).eval()
+    randomize(encoder, seed=5)
+    pieces = random_pieces([40, 9], pad=config.pad_token_id)
+    with torch.inference_mode():
+        before = encoder(*pieces)
+    encoder(*pieces).square().sum().backward()
+    trained = [p for p in encoder.parameters() if p.requires_grad]
+    torch.optim.SGD(trained, lr=1e-3).step()
+    with torch.inference_mode():
+        after = encoder(*pieces)
+    assert not after.allclose(before)
+    torch.testing.assert_close(after, encoder(*pieces).detach(), atol=1e-5, rtol=1e-5)
 
 
 def test_a_rank_below_one_is_named():
