@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from ctypes.util import find_library
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ ALLOCATORS = {
         "MALLOC_TOP_PAD_": "500000000",
     },
 }
+# glibc's memory falls to pieces where large blocks of many sizes come and go between small ones
+# that stay, as in training. Not everybody has another allocator installed.
+if TCMALLOC := find_library("tcmalloc_minimal"):
+    ALLOCATORS["tcmalloc"] = {"LD_PRELOAD": TCMALLOC}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from benchmarks import floors, machine, models, options
 from benchmarks.comparison import find, growth_goals, publish, ratio, speedup
 from benchmarks.dense_peer import DensePeer, dense_loss
 from benchmarks.goals import Goal
-from benchmarks.measure import Measurement, Subject, alternate
+from benchmarks.measure import ALLOCATORS, Measurement, Subject, alternate
 from benchmarks.models import SHAPES
 from benchmarks.reference import TRAINING as AUTHORS
 from benchmarks.worker import Pass
@@ -27,6 +27,7 @@ SETTINGS = (
     ("float32", "default", False),
     ("float32", "default", True),
     ("bfloat16", "default", False),
+    ("float32", "tcmalloc", True),
     ("float32", "keep", False),
 )
 """Of ours: type, allocator, recomputation. The last one only where there are figures to compare."""
@@ -94,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _ours(length: int, args: Namespace, dtypes: Sequence[str]) -> Iterator[Subject]:
     for dtype, allocator, recompute in SETTINGS:
-        if dtype not in dtypes or (allocator == "keep" and length not in AUTHORS.seconds["keep"]):
+        compared = allocator != "keep" or length in AUTHORS.seconds["keep"]
+        if dtype not in dtypes or allocator not in ALLOCATORS or not compared:
             continue
         yield Subject(
             _name(dtype, allocator, recompute=recompute),
@@ -133,8 +135,12 @@ def goals(results: Sequence[Measurement]) -> Iterator[Goal]:
             factor = result and speedup(result, AUTHORS, "keep")
             what = f"float32, {allocator}, {length} tokens: times faster than the authors' keep"
             yield Goal(what, factor, 2.5, at_least=True)
-    for recompute, most in ((False, 0.25), (True, 0.1)):
-        name = _name("float32", "default", recompute=recompute)
+    for allocator, recompute, most in (
+        ("default", False, 0.25),
+        ("default", True, 0.1),
+        ("tcmalloc", True, 0.1),
+    ):
+        name = _name("float32", allocator, recompute=recompute)
         for length, theirs in AUTHORS.gigabytes.items():
             result = find(results, name, length)
             share = ratio(result and result.over_base / 1e9, theirs)
