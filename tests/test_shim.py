@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -40,6 +40,9 @@ class Toy(nn.Module):
         for p in self.frozen.parameters():
             p.data.normal_(generator=generator)
         self.n_calls = 0
+
+    def stream(self, x: Tensor, *, n_parts: int) -> Iterator[Tensor]:
+        yield from self(x).split(len(x) // n_parts)
 
     def forward(self, x: Tensor) -> Tensor:
         self.n_calls += 1
@@ -185,6 +188,21 @@ def test_the_gradient_of_the_inputs() -> None:
         step[i] = 1e-6
         ends = [(shim.predict([x.detach() + sign * step]) * d_output).sum() for sign in (1, -1)]
         assert d_x[i].item() == pytest.approx((ends[0] - ends[1]).item() / 2e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_streaming_gives_the_answer_in_parts(mixed_precision: bool) -> None:
+    """The network computes without gradients, the caller between two parts as the caller likes."""
+    shim = make_shim(dropout=0.5, mixed_precision=mixed_precision)
+    shim.module.train()
+    parts = []
+    for part in shim.stream([X], n_parts=len(X)):
+        assert part.is_inference()
+        assert not torch.is_inference_mode_enabled()
+        assert not torch.is_autocast_enabled("cpu")
+        parts.append(part)
+    assert len(parts) == len(X) > 1
+    assert torch.equal(torch.cat(parts), shim.predict([X]))
 
 
 @pytest.mark.parametrize("mixed_precision", [False, True])

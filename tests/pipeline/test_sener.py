@@ -251,6 +251,18 @@ def test_rehearsal_pulls_back_to_the_earlier_answers(tiny_encoder: Path) -> None
     assert losses[-1] < 0.3 * losses[0]
 
 
+@pytest.mark.parametrize("max_pieces", [40, 2048])
+def test_recomputing_learns_the_same(tiny_encoder: Path, max_pieces: int) -> None:
+    """In windows that are run again as a whole, too. With all dropouts."""
+    lively = {**MODEL, "token_dropout": 0.3, "span_dropout": 0.3, "masking": 0.3}
+    histories = []
+    for recompute in (False, True):
+        model = {**lively, "recompute": recompute}
+        histories.append(train(make_nlp(tiny_encoder, model, max_pieces=max_pieces), 8))
+    assert histories[0] == pytest.approx(histories[1], rel=1e-5)
+    assert histories[0][-1] < histories[0][0]
+
+
 def test_label_data_and_labels(trained: Language) -> None:
     sener = trained.get_pipe("sener")
     assert set(sener.labels) == {"PER", "ORG", "JOB", "PLACE", "DEGREE", "AWARD"}
