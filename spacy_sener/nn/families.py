@@ -74,13 +74,12 @@ def encode_bert(model: PreTrainedModel, inputs: Inputs) -> Tensor:
     )
     if hasattr(model, "embeddings_project"):  # ELECTRA's small models
         hidden_states = model.embeddings_project(hidden_states)
+
+    def prepare(layer: Any, hidden_states: Tensor) -> Rows:
+        return _bert_rows(layer, layer.attention.self(hidden_states, inputs.pattern))
+
     for layer in model.encoder.layer:
-        hidden_states = run_layer(
-            layer,
-            lambda layer, states: _bert_rows(layer, layer.attention.self(states, inputs.pattern)),
-            hidden_states,
-            recompute=inputs.recompute,
-        )
+        hidden_states = run_layer(layer, prepare, hidden_states, recompute=inputs.recompute)
     return hidden_states
 
 
@@ -108,18 +107,15 @@ def encode_deberta(model: PreTrainedModel, inputs: Inputs) -> Tensor:
         token_type_ids=torch.zeros_like(inputs.input_ids),
         mask=inputs.mask,
     )
+
+    def prepare(layer: Any, hidden_states: Tensor) -> Rows:
+        table = model.encoder.get_rel_embedding()
+        return _bert_rows(layer, layer.attention.self(hidden_states, inputs.pattern, table))
+
     conv = model.encoder.conv
     hidden_states = embeddings if conv is None else embeddings.clone()
-    rel_embeddings = model.encoder.get_rel_embedding()
     for i, layer in enumerate(model.encoder.layer):
-        hidden_states = run_layer(
-            layer,
-            lambda layer, states: _bert_rows(
-                layer, layer.attention.self(states, inputs.pattern, rel_embeddings)
-            ),
-            hidden_states,
-            recompute=inputs.recompute,
-        )
+        hidden_states = run_layer(layer, prepare, hidden_states, recompute=inputs.recompute)
         if i == 0 and conv is not None:
             hidden_states = conv(embeddings, hidden_states, inputs.mask)
     return hidden_states

@@ -38,15 +38,25 @@ def run_layer(
         def run(hidden_states: Tensor) -> Tensor:
             return prepare(layer, hidden_states)(hidden_states, 0)
 
-        if recompute:
-            return checkpoint(run, hidden_states, use_reentrant=False)
-        return run(hidden_states)
+        return _recomputed(run, hidden_states) if recompute else run(hidden_states)
     rows = prepare(merged(layer, compute_dtype(hidden_states)), hidden_states)
     step = rows_at_once(len(hidden_states), hidden_states.device)
     for start in range(0, hidden_states.shape[1], step):
         some = hidden_states[:, start : start + step]
         some.copy_(rows(some, start))
     return hidden_states
+
+
+def _recomputed(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """run(x), which is run again in the backward pass.
+
+    The reentrant kind builds no graph before that: thousands of small objects that stay, between
+    large ones that go, would break up the heap and take several times the memory that is in use.
+    Whatever `run` uses besides `x` and parameters must want no gradient, and `x` has to want one.
+    """
+    x = x if x.requires_grad else x.detach().requires_grad_()
+    result: Tensor = checkpoint(run, x, use_reentrant=True)
+    return result
 
 
 def by_rows(module: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
