@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from .attention_pattern import AttentionPattern
 from .block_attention import Blocks, NearScores
+from .dropout import rounded
 
 Attend = Callable[[Tensor, int], Tensor]
 """(batch, pieces, hidden_size) of the pieces from an index on -> their contexts, of that shape."""
@@ -154,7 +155,7 @@ class Attention:
             pattern=self.pattern,
             start=start,
             scale=query.shape[-1] ** -0.5 if self.scale is None else self.scale,
-            dropout=self.dropout,
+            dropout=rounded(self.dropout),
             near=self.near_scores,
         )
         return blocks.attend(query, self.key, self.value, column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from itertools import repeat
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,7 @@ class Biaffine(nn.Module):
             tails[:, begin : end + -(end - begin) % BLOCK_SIZE + 2 * strips.window]
             for begin, end in strips.bounds
         )
-        return strips.map(partial(self._pairs, weight=weight), rows, partners)
+        return strips.map(self._pairs, rows, partners, repeat(weight, len(strips.bounds)))
 
     def _weight(self) -> Tensor:
         """`U` with `W` in its last column and row, (hidden + 1, span_size * (hidden + 1))."""
@@ -65,7 +65,7 @@ class Biaffine(nn.Module):
         return weight.transpose(0, 1).flatten(1)
 
     @staticmethod
-    def _pairs(heads: Tensor, tails: Tensor, *, weight: Tensor) -> Tensor:
+    def _pairs(heads: Tensor, tails: Tensor, weight: Tensor) -> Tensor:
         """All cells of the rows of one strip.
 
         heads: (batch_size, rows, hidden + 1). tails: from `window` before the first row to `window`

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import band
-from .strips import MARGIN, Neighbours, Strips, neighbours, twice
-from .table_dropout import TableDropout
+from .dropout import TableDropout
+from .strips import MARGIN, Strips, neighbours, twice
 
 Columns = Literal["paper", "released"]
 """Whether cell (i, j) sees row i and column j, or row i and column i (the authors' code)."""
@@ -130,17 +130,32 @@ class BiSPA(nn.Module):
         columns = torch.arange(2 * window + 1, device=self.triangle.weight.device)
         return self.triangle((columns >= window).long())
 
-    def _columns(self, table: Neighbours, valid: Tensor | None, *, positions: Tensor) -> Tensor:
+    def _columns(
+        self,
+        before: Tensor | None,
+        rows: Tensor,
+        after: Tensor | None,
+        valid: Tensor | None,
+        *,
+        positions: Tensor,
+    ) -> Tensor:
         """The part of `dense` that reads the columns, which lie as rows in the result."""
-        columns = band.transpose(*table).contiguous()
+        columns = band.transpose(before, rows, after).contiguous()
         return F.linear(self.columns(columns, valid, positions), self._dense_weights()[1])
 
     def _attend(
-        self, rows: Tensor, by_column: Neighbours, valid: Tensor | None, *, positions: Tensor
+        self,
+        rows: Tensor,
+        before: Tensor | None,
+        by_column: Tensor,
+        after: Tensor | None,
+        valid: Tensor | None,
+        *,
+        positions: Tensor,
     ) -> Tensor:
-        """Plus-shaped attention. by_column: of `_columns`."""
+        """Plus-shaped attention. before, by_column, after: of `_columns`."""
         by_row = self.rows(rows, valid, positions)
-        turned = band.transpose(*by_column) if self.turn_back else by_column[1]
+        turned = band.transpose(before, by_column, after) if self.turn_back else by_column
         # dense([rows; columns]) as a sum: spares the concatenation.
         change = F.linear(by_row, self._dense_weights()[0], self.dense.bias) + turned
         return _normed(self.attention_norm, rows + self.dropout(change))
@@ -150,12 +165,14 @@ class BiSPA(nn.Module):
         for_rows, for_columns = self.dense.weight.chunk(2, dim=1)
         return for_rows, for_columns
 
-    def _convolve(self, table: Neighbours, valid: Tensor | None) -> Tensor:
+    def _convolve(
+        self, before: Tensor | None, rows: Tensor, after: Tensor | None, valid: Tensor | None
+    ) -> Tensor:
         """valid: of the rows and `MARGIN` rows around them."""
-        around = band.surround(*table, MARGIN)
+        around = band.surround(before, rows, after, MARGIN)
         hidden = F.gelu(self._conv(self.conv1, around, valid))
         change = self._conv(self.conv2, hidden, None if valid is None else valid[:, 1:-1])
-        return _normed(self.conv_norm, table[1] + self.dropout(change))
+        return _normed(self.conv_norm, rows + self.dropout(change))
 
     @staticmethod
     def _conv(conv: nn.Conv2d, rows: Tensor, valid: Tensor | None) -> Tensor:

@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention_pattern import AttentionPattern
+from .dropout import draw
 
 # Pieces and heads that are worked on together on a CPU, whose caches should hold their scores and
 # feed-forward activations; elsewhere pieces, and all heads.
-CPU_ROWS, CPU_HEADS = 512, 4
+CPU_ROWS, CPU_HEADS = 2048, 4
 GPU_ROWS = 16384
 
 
@@ -70,6 +71,7 @@ class Blocks:
     """Piece index of the first query."""
     scale: float
     dropout: float
+    """A rate that `dropout.rounded` gives."""
     near: NearScores | None
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, column: Tensor | None) -> Tensor:
@@ -178,15 +180,14 @@ class _Attend(torch.autograd.Function):
         *tables: Tensor,
     ) -> Tensor:
         context = torch.empty_like(query)
-        kept = []
+        drawn = []
         with torch.autocast(query.device.type, enabled=False):
             for part in blocks.parts(query):
                 chunk = _chunk(blocks, part, query, key, value, column)
                 if blocks.dropout > 0:
                     probabilities = chunk.probabilities()
-                    keep = torch.empty_like(probabilities, dtype=torch.bool)
-                    kept.append(keep.bernoulli_(1 - blocks.dropout))
-                    blocked = _dropped(probabilities, keep, blocks.dropout) @ chunk.value
+                    drawn.append(draw(probabilities, blocks.dropout))
+                    blocked = _dropped(probabilities, drawn[-1], blocks.dropout) @ chunk.value
                 else:
                     blocked = F.scaled_dot_product_attention(
                         chunk.queries,
@@ -197,13 +198,13 @@ class _Attend(torch.autograd.Function):
                     )
                 _write(context, part, chunk.joined(blocked))
         ctx.blocks = blocks
-        ctx.save_for_backward(query, key, value, column, context, *kept)
+        ctx.save_for_backward(query, key, value, column, context, *drawn)
         return context
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         blocks: Blocks = ctx.blocks
-        query, key, value, column, context, *kept = ctx.saved_tensors
+        query, key, value, column, context, *drawn = ctx.saved_tensors
         near, first = blocks.near, int(blocks.pattern.global_first)
         grad_query, grad_key, grad_value = (torch.zeros_like(x) for x in (query, key, value))
         grad_column = None if column is None else torch.empty_like(column)
@@ -218,9 +219,9 @@ class _Attend(torch.autograd.Function):
                 probabilities = chunk.probabilities()
                 of_scores = of_context @ chunk.value.mT
                 dropped = probabilities
-                if kept:
-                    of_scores = _dropped(of_scores, kept[i], blocks.dropout)
-                    dropped = _dropped(probabilities, kept[i], blocks.dropout)
+                if drawn:
+                    of_scores = _dropped(of_scores, drawn[i], blocks.dropout)
+                    dropped = _dropped(probabilities, drawn[i], blocks.dropout)
                 _add_around(grad_value[:, part.heads], part, dropped.mT @ of_context, blocks)
                 of_scores = of_scores.sub_(total).mul_(probabilities)
                 of_query = chunk.joined(of_scores @ chunk.key).mul_(blocks.scale)
@@ -265,8 +266,8 @@ def _write(x: Tensor, part: _Part, rows: Tensor) -> None:
     x[:, part.heads, part.rows] = rows[:, :, : x.shape[2] - part.rows.start]
 
 
-def _dropped(x: Tensor, keep: Tensor, dropout: float) -> Tensor:
-    return keep.to(x.dtype).mul_(1 / (1 - dropout)).mul_(x)
+def _dropped(x: Tensor, drawn: Tensor, dropout: float) -> Tensor:
+    return x.masked_fill(drawn, 0).mul_(1 / (1 - dropout))
 
 
 def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:

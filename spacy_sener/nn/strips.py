@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -58,13 +59,21 @@ class Strips:
             else:
                 yield valid_cells(self.lengths, end - begin, self.window, first_row=begin)
 
-    def map(self, layer: Callable[..., Tensor], *inputs: Iterable[object]) -> Iterator[Tensor]:
-        """Apply a layer to one strip after the other, which it takes from each of the inputs."""
+    def map(
+        self, layer: Callable[..., Tensor], *inputs: Iterable[Tensor | Neighbours | None]
+    ) -> Iterator[Tensor]:
+        """Apply a layer to one strip after the other, which it takes from each of the inputs.
+
+        Neighbours become three arguments. No gradient reaches what the layer gets in another way.
+        """
         for arguments in zip(*inputs, strict=True):
-            if self.recompute:
-                yield checkpoint(layer, *arguments, use_reentrant=False)
+            tensors = [x for each in arguments for x in (each if type(each) is tuple else [each])]
+            if self.recompute and torch.is_grad_enabled():
+                # Reentrant: the graph of each layer that the other kind builds and throws away
+                # leaves small objects between the large tensors, and the heap full of holes.
+                yield checkpoint(layer, *tensors, use_reentrant=True)
             else:
-                yield layer(*arguments)
+                yield layer(*tensors)
 
     @cached_property
     def _shortest(self) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spacy_sener.nn.table_dropout import TableDropout
+from spacy_sener.nn.dropout import TableDropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.2, 0.5])
