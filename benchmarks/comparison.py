@@ -1,6 +1,8 @@
 """Tables of passes beside the authors' figures and the floors."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from benchmarks import machine, plots, report
 from benchmarks.floors import Cost, Rates
@@ -96,9 +98,13 @@ def growth_goals(results: Sequence[Measurement]) -> Iterator[Goal]:
 
 
 def _growth(values: Mapping[int, float | None]) -> float | None:
-    """The largest value(2L) / value(L) over all lengths whose double was measured too."""
-    factors = [ratio(values.get(2 * n_tokens), value) for n_tokens, value in values.items()]
-    return max((factor for factor in factors if factor), default=None)
+    """The largest value(2L) / value(L), by the power law between neighbouring lengths."""
+    known = sorted((n_tokens, value) for n_tokens, value in values.items() if value)
+    factors = [
+        (longer / value) ** (1 / math.log2(length / n_tokens))
+        for (n_tokens, value), (length, longer) in pairwise(known)
+    ]
+    return max(factors, default=None)
 
 
 def rates_table(rates: Mapping[str, Rates]) -> Table:
