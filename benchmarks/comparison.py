@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 from benchmarks import machine, plots, report
 from benchmarks.floors import Cost, Rates
@@ -62,7 +61,8 @@ def passes_table(
         row = [length(n_tokens), result.subject.name, str(len(result.seconds)), seconds(result)]
         row += [spread(result), gigabytes(result.over_base) if result.seconds else "-"]
         row += [times(speedup(result, authors, each)) for each in ("default", "keep")]
-        row.append(times(memory and ratio(memory * 1e9, result.over_base)))
+        own_memory = result.over_base if result.seconds else None
+        row.append(times(memory and ratio(memory * 1e9, own_memory)))
         row.append(_floors(result, rates, cost_of))
         rows.append(row)
     return Table(title, header, rows)
@@ -98,12 +98,13 @@ def growth_goals(results: Sequence[Measurement]) -> Iterator[Goal]:
 
 
 def _growth(values: Mapping[int, float | None]) -> float | None:
-    """The largest value(2L) / value(L), by the power law between neighbouring lengths."""
+    """The largest value(2L) / value(L), by the power law from each length to twice it or more."""
     known = sorted((n_tokens, value) for n_tokens, value in values.items() if value)
-    factors = [
-        (longer / value) ** (1 / math.log2(length / n_tokens))
-        for (n_tokens, value), (length, longer) in pairwise(known)
-    ]
+    factors = []
+    for n_tokens, value in known:
+        longer = next((each for each in known if each[0] >= 2 * n_tokens), None)
+        if longer is not None:
+            factors.append((longer[1] / value) ** (1 / math.log2(longer[0] / n_tokens)))
     return max(factors, default=None)
 
 

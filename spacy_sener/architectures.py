@@ -104,6 +104,7 @@ def build_sener_v1(
         partial(_build_sener, settings=encoder, table=table, masking=masking),
         encoder_prefix="encoder.",
         mixed_precision=mixed_precision,
+        recompute=recompute,
         save_frozen=save_encoder,
     )
     return Model(
@@ -115,7 +116,6 @@ def build_sener_v1(
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
             "average": average,
-            "recompute": recompute,
         },
         shims=[shim],
     )
@@ -146,6 +146,9 @@ def build_span_table_v1(
         "token_dropout": token_dropout,
         "span_dropout": span_dropout,
     }
+    shim = TorchShim(
+        partial(_build_table, table=table), mixed_precision=mixed_precision, recompute=recompute
+    )
     return Model(
         "span_table",
         _forward_span_table,
@@ -155,11 +158,10 @@ def build_span_table_v1(
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
             "average": average,
-            "recompute": recompute,
         },
         layers=[tok2vec],
         refs={"tok2vec": tok2vec},
-        shims=[TorchShim(partial(_build_table, table=table), mixed_precision=mixed_precision)],
+        shims=[shim],
     )
 
 
@@ -283,11 +285,9 @@ def _run(
     if not is_train:
         return _stream(model, groups, inputs), []
     bands, backprops = [], []
-    rerun = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    keep_nothing = sum(len(group) * group[-1].size for group in groups) > max_pieces
     for group in groups:
-        logits, backprop = shim.begin_update(
-            inputs(group), rerun=rerun, recompute=model.attrs["recompute"]
-        )
+        logits, backprop = shim.begin_update(inputs(group), keep_nothing=keep_nothing)
         lengths = [len(window.tokens) for window in group]
         bands.append(SpanBand(group, logits, torch.tensor(lengths, device=logits.device)))
         backprops.append(backprop)

@@ -41,6 +41,8 @@ class TorchShim(Shim):
         that it loads from elsewhere need not be in the bytes.
     encoder_prefix: how the names of those parameters begin that train at the encoder's rate.
     mixed_precision: run the forward pass in bfloat16 where torch.autocast holds it safe.
+    recompute: in training, tell the module to keep few activations and to compute the others again;
+        it must know such an argument.
     save_frozen: keep in the bytes the weights that are not trained.
     """
 
@@ -50,6 +52,7 @@ class TorchShim(Shim):
         *,
         encoder_prefix: str | None = None,
         mixed_precision: bool = False,
+        recompute: bool = False,
         save_frozen: bool = True,
     ) -> None:
         super().__init__(None)
@@ -57,6 +60,7 @@ class TorchShim(Shim):
         self.spec: Spec = {}
         self.encoder_prefix = encoder_prefix
         self.mixed_precision = mixed_precision
+        self.recompute = recompute
         self.save_frozen = save_frozen
         # What `_optimizer` was made for; weak, as a model is copied without its thinc optimizer.
         self._made_for: weakref.ref[AdamW] | None = None
@@ -108,25 +112,26 @@ class TorchShim(Shim):
             yield part
 
     def begin_update(
-        self, inputs: Sequence[Tensor], *, rerun: bool = False, recompute: bool = False
+        self, inputs: Sequence[Tensor], *, keep_nothing: bool = False
     ) -> tuple[Tensor, Callable[[Tensor], list[Tensor | None]]]:
         """The module's answer in training mode, and the callback for its gradient.
 
         The callback takes d_answer, adds to the gradients of the parameters and gives those of the
-        inputs. With `rerun` no activations are kept: the callback runs the forward pass again.
-        With `recompute` the module, which must know such an argument, is told to keep few.
+        inputs. With `keep_nothing` the callback runs the forward pass again, in place of the
+        activations; a module that recomputes runs it a third time then, layer by layer.
         """
         module = self.module
         module.train()
         inputs = self._to_device(inputs)
-        forward = partial(module, recompute=True) if recompute else module
+        forward = partial(module, recompute=True) if self.recompute else module
         with self._autocast():
-            if rerun:
+            if keep_nothing:
                 output = checkpoint(forward, *inputs, use_reentrant=False)
             else:
                 output = forward(*inputs)
 
         def backprop(d_output: Tensor) -> list[Tensor | None]:
+            module.train()  # what is computed again must draw its dropout again
             output.backward(d_output)
             return [tensor.grad for tensor in inputs]
 

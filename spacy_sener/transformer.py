@@ -92,12 +92,12 @@ def _forward(
     layout = lay_out(docs, windows, tokenizer.pad_id)
     vectors = torch.zeros(len(layout.ids), model.get_dim("nO"), device=shim.device)
     # Activations that one group may not hold are computed again for the gradient.
-    rerun = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    keep_nothing = sum(len(group) * group[-1].size for group in groups) > max_pieces
     backprops = []
     for group in groups:
         inputs = _inputs(group, tokenizer.pad_id)
         if is_train:
-            output, backprop_group = shim.begin_update(inputs, rerun=rerun)
+            output, backprop_group = shim.begin_update(inputs, keep_nothing=keep_nothing)
             backprops.append((group, output, backprop_group))
         else:
             output = shim.predict(inputs)

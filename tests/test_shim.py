@@ -190,6 +190,22 @@ def test_the_gradient_of_the_inputs() -> None:
         assert d_x[i].item() == pytest.approx((ends[0] - ends[1]).item() / 2e-6, abs=1e-5)
 
 
+@pytest.mark.parametrize("keep_nothing", [False, True])
+def test_an_answer_in_between_changes_no_gradient(keep_nothing: bool) -> None:
+    """A listener's gradient comes late: the component may have been asked for an answer before."""
+    found = []
+    for asked in (False, True):
+        shim = make_shim(dropout=0.5)
+        torch.manual_seed(1)
+        output, callback = shim.begin_update([X], keep_nothing=keep_nothing)
+        if asked:
+            shim.predict([X])
+        callback(torch.ones_like(output))
+        found.append(gradients(shim))
+    for name, gradient in found[0].items():
+        np.testing.assert_array_equal(gradient, found[1][name])
+
+
 @pytest.mark.parametrize("mixed_precision", [False, True])
 def test_streaming_gives_the_answer_in_parts(mixed_precision: bool) -> None:
     """The network computes without gradients, the caller between two parts as the caller likes."""
@@ -209,18 +225,18 @@ def test_streaming_gives_the_answer_in_parts(mixed_precision: bool) -> None:
 def test_running_again_for_the_gradient_changes_nothing(mixed_precision: bool) -> None:
     """The same dropout is drawn, though other numbers were drawn in between."""
     found = {}
-    for rerun in (False, True):
+    for keep_nothing in (False, True):
         shim = make_shim(dropout=0.5, mixed_precision=mixed_precision)
         x = X.clone().requires_grad_()
         torch.manual_seed(1)
-        output, callback = shim.begin_update([x], rerun=rerun)
+        output, callback = shim.begin_update([x], keep_nothing=keep_nothing)
         torch.rand(7)
         [d_x] = callback(torch.ones_like(output))
-        assert shim.module.n_calls == 1 + rerun
+        assert shim.module.n_calls == 1 + keep_nothing
         assert not output.requires_grad
-        found[rerun] = [output, d_x, *(p.grad for p in shim.module.parameters())]
+        found[keep_nothing] = [output, d_x, *(p.grad for p in shim.module.parameters())]
         torch.manual_seed(2)
-        other, _ = shim.begin_update([x], rerun=rerun)
+        other, _ = shim.begin_update([x], keep_nothing=keep_nothing)
         assert not torch.equal(other, output)
     for kept, again in zip(found[False], found[True], strict=True):
         assert (kept is None) == (again is None)

@@ -60,7 +60,7 @@ class RowAttention(nn.Module):
         """
         query, key, value = self.qkv(rows).flatten(0, 1).chunk(3, dim=-1)
         # On CPU the kernel's backward pass takes longer in half precision than in single.
-        dtype = positions.dtype if torch.is_grad_enabled() else query.dtype
+        dtype = positions.dtype if self.training else query.dtype
         mask = None
         if valid is not None:
             mask = torch.zeros_like(valid, dtype=dtype).masked_fill_(~valid, NEVER)

@@ -7,7 +7,8 @@ With P the probabilities, D the share of them that dropout keeps, over 1 - p, an
 
 from which the gradients of queries, keys and relative scores follow. As in FlashAttention (Dao et
 al. 2022, algorithm 4) scores and probabilities are built again in the backward pass, chunk by
-chunk: nothing is kept whose size is a multiple of the window.
+chunk: nothing is kept whose size is a multiple of the window, but for a byte a probability where
+some are dropped.
 """
 
 import math

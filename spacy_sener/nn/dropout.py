@@ -16,7 +16,7 @@ LEVELS = 256
 
 def rounded(rate: float) -> float:
     """The rate that is meant by `rate`."""
-    return round(rate * LEVELS) / LEVELS
+    return min(round(rate * LEVELS), LEVELS - 1) / LEVELS
 
 
 def draw(like: Tensor, rate: float) -> Tensor:
@@ -25,7 +25,7 @@ def draw(like: Tensor, rate: float) -> Tensor:
         return torch.rand_like(like, dtype=torch.float32) < rounded(rate)
     draws = torch.empty(-(-like.numel() // 8), dtype=torch.int64)
     draws.random_(-(2**63), None)
-    return draws.view(torch.uint8)[: like.numel()].view(like.shape) < round(rate * LEVELS)
+    return draws.view(torch.uint8)[: like.numel()].view(like.shape) < round(rounded(rate) * LEVELS)
 
 
 class TableDropout(nn.Module):
@@ -42,6 +42,6 @@ class TableDropout(nn.Module):
         if not self.training or rounded(self.rate) == 0:
             return table
         if table.device.type != "cpu":
-            return F.dropout(table, self.rate)
+            return F.dropout(table, rounded(self.rate))
         # The gradient keeps a byte an element.
         return table.masked_fill(draw(table, self.rate), 0) / (1 - rounded(self.rate))

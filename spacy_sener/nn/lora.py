@@ -42,8 +42,9 @@ def merged(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """
     if isinstance(module, LoraLinear):
         weight = module.base_layer.weight
-        for adapter in module.active_adapters:
-            weight = weight + module.get_delta_weight(adapter)
+        if not module.merged and not module.disable_adapters:
+            for adapter in module.active_adapters:
+                weight = weight + module.get_delta_weight(adapter)
         return _linear(weight, module.base_layer.bias, dtype)
     if isinstance(module, nn.Linear):
         return _linear(module.weight, module.bias, dtype)

@@ -96,7 +96,8 @@ class SpanTable(nn.Module):
     ) -> Iterator[ScoredRows]:
         """Give the probabilities of all spans, some rows at a time: no whole band is in memory.
 
-        tokens, token_lengths: as in `forward`. average: see `span_scores`.
+        tokens, token_lengths: as in `forward`. average: see `span_scores`. They are
+        computed when they are asked for: switch gradients off there, not where this is called.
         """
         for texts, strips in cut(token_lengths, self.span_window):
             logits = neighbours(self._logits(tokens[texts], strips))
@@ -108,7 +109,7 @@ class SpanTable(nn.Module):
     def _logits(self, tokens: Tensor, strips: Strips) -> Iterator[Tensor]:
         """(texts, rows, 2 * window + 1, n_labels) of one strip after the other."""
         table = self.biaffine(tokens[:, : strips.n_tokens], strips)
-        if torch.is_grad_enabled():
+        if self.training:
             # Under autocast products are in half precision; in training sums and norms are not.
             table = (rows.to(self.output.weight.dtype) for rows in table)
         pairs, spans = twice(table)

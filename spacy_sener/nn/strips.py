@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -42,7 +41,8 @@ class Strips:
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
-        """First row and end of each strip. All but the last have as many rows as the window."""
+        """First row and end of each strip. All but the last have at least as many rows as the
+        window, and `MARGIN`."""
         rows = cells_at_once(self.lengths) // (len(self.lengths) * (2 * self.window + 1))
         step = max(rows, self.window, MARGIN)
         return [(i, min(i + step, self.n_tokens)) for i in range(0, self.n_tokens, step)]
@@ -68,7 +68,7 @@ class Strips:
         """
         for arguments in zip(*inputs, strict=True):
             tensors = [x for each in arguments for x in (each if type(each) is tuple else [each])]
-            if self.recompute and torch.is_grad_enabled():
+            if self.recompute and any(x is not None and x.requires_grad for x in tensors):
                 # Reentrant: the graph of each layer that the other kind builds and throws away
                 # leaves small objects between the large tensors, and the heap full of holes.
                 yield checkpoint(layer, *tensors, use_reentrant=True)

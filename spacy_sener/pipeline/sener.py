@@ -214,7 +214,9 @@ class SeNER(TrainablePipe):
     def get_loss(
         self, examples: Iterable[Example], scores: Iterable[SpanBand]
     ) -> tuple[float, list[Tensor]]:
-        """The loss and its gradient in the logits of each band.
+        """The loss and its gradient in the logits of each band, as `model.begin_update` gives them.
+
+        `model.predict` gives probabilities, and not all of them at once.
 
         Binary cross-entropy summed over the cells of a document (paper, equation 11), mean over
         the documents.

@@ -39,6 +39,13 @@ def test_torch_s_seed_decides() -> None:
     assert not torch.equal(dropped(1), dropped(2))
 
 
+def test_something_is_left_at_any_rate() -> None:
+    torch.manual_seed(0)
+    dropped = TableDropout(0.999)(torch.ones(100_000))
+    assert dropped.isfinite().all()
+    assert dropped.mean().item() == pytest.approx(1, abs=0.2)
+
+
 @pytest.mark.parametrize("dropout", [TableDropout(0.0), TableDropout(0.5).eval()])
 def test_nothing_is_dropped_without_need(dropout: TableDropout) -> None:
     table = torch.randn(5, 5)

@@ -113,3 +113,15 @@ def test_what_was_learned_since_the_last_forward_counts():
 def test_a_rank_below_one_is_named():
     with pytest.raises(ValueError, match="'rank' must be at least 1, got 0"):
         LoRA(rank=0)
+
+
+def test_merging_minds_what_peft_was_told():
+    """Adapters that are merged already are not added again, nor are those that are disabled."""
+    encoder = ArrowEncoder(tiny_config("bert"), EncoderSettings(lora=LoRA(rank=2))).eval()
+    randomize(encoder, seed=5)
+    query = encoder.model.encoder.layer[0].attention.self.query
+    weight = query.base_layer.weight
+    for change in (query.merge, query.unmerge, lambda: query.enable_adapters(False)):
+        change()
+        x = torch.randn(2, weight.shape[1])
+        torch.testing.assert_close(merged(query, torch.float32)(x), query(x))

@@ -263,6 +263,24 @@ def test_recomputing_learns_the_same(tiny_encoder: Path, max_pieces: int) -> Non
     assert histories[0][-1] < histories[0][0]
 
 
+def test_recomputing_in_half_precision_learns_the_same(tiny_encoder: Path) -> None:
+    histories = []
+    for recompute in (False, True):
+        model = {**MODEL, "mixed_precision": True, "recompute": recompute}
+        histories.append(train(make_nlp(tiny_encoder, model), 4))
+    assert histories[0] == pytest.approx(histories[1], rel=1e-3)
+
+
+def test_recomputing_can_be_switched_on_for_a_saved_pipeline(
+    trained: Language, tmp_path: Path
+) -> None:
+    trained.to_disk(tmp_path)
+    change = {"components": {"sener": {"model": {"recompute": True}}}}
+    again = spacy.load(tmp_path, config=change)
+    assert again.get_pipe("sener").model.shims[0].recompute
+    assert not spacy.load(tmp_path).get_pipe("sener").model.shims[0].recompute
+
+
 def test_label_data_and_labels(trained: Language) -> None:
     sener = trained.get_pipe("sener")
     assert set(sener.labels) == {"PER", "ORG", "JOB", "PLACE", "DEGREE", "AWARD"}
