@@ -21,7 +21,7 @@ FLOAT32_UP_TO = 16_384
 LONG_LIMIT = 900.0
 GOAL_LENGTHS = (2048, 4096)
 """Tokens. What the allocator makes of ours is measured there alone."""
-PEER_LIMIT, PEER_PATIENCE = 30.0, 10.0
+PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
 """Seconds, see `Subject`."""
 SPEEDUPS = {"float32": 2.5, "bfloat16": 6}
 """Promised, over the authors' code with the allocator that it likes best."""

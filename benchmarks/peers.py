@@ -15,7 +15,7 @@ from benchmarks.report import Table, gigabytes, length, seconds, spread, times
 from benchmarks.worker import Pass
 from spacy_sener.sources import DEFAULT_SOURCE, resolve_source
 
-LENGTHS = [500, 1000, 2000, 3000, 5000]
+LENGTHS = [500, 1000, 2000, 5000]
 LONGEST_SPAN = 128
 PATIENCE = 25.0
 LIMIT = 45.0

@@ -20,7 +20,7 @@ from spacy_sener.nn.scoring import span_loss
 LENGTHS = [512, 1024, 5120]
 LONG = 5120
 """Tokens. From there on a single pass is timed, with recomputation alone, to save minutes."""
-PEER_LIMIT, PEER_PATIENCE = 30.0, 10.0
+PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
 """Seconds, see `Subject`."""
 SPECIAL_PIECES = 2
 SETTINGS = (
