@@ -27,6 +27,7 @@ SETTINGS = (
     ("float32", "default", False),
     ("float32", "default", True),
     ("bfloat16", "default", False),
+    ("float32", "tcmalloc", False),
     ("float32", "tcmalloc", True),
     ("float32", "keep", False),
 )
@@ -130,7 +131,7 @@ def _name(dtype: str, allocator: str, *, recompute: bool) -> str:
 
 def goals(results: Sequence[Measurement]) -> Iterator[Goal]:
     """What was promised of training."""
-    for allocator in ("default", "keep"):
+    for allocator in ("default", "keep", "tcmalloc"):
         for length in AUTHORS.seconds["keep"]:
             name = _name("float32", allocator, recompute=False)
             result = find(results, name, length)
@@ -139,6 +140,7 @@ def goals(results: Sequence[Measurement]) -> Iterator[Goal]:
             yield Goal(what, factor, 2.5, at_least=True)
     for allocator, recompute, most in (
         ("default", False, 0.25),
+        ("tcmalloc", False, 0.25),
         ("default", True, 0.1),
         ("tcmalloc", True, 0.1),
     ):
