@@ -1,18 +1,36 @@
 """Tables of passes beside the authors' figures and the floors."""
 
 import math
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from benchmarks import machine, plots, report
 from benchmarks.floors import Cost, Rates
 from benchmarks.goals import Goal, goals_table
-from benchmarks.measure import Measurement
+from benchmarks.measure import Measurement, Subject
 from benchmarks.reference import Authors
 from benchmarks.report import Table, gigabytes, length, seconds, spread, times
 
 LINEAR = 2.1
 """The most that time and memory may grow by where the length doubles."""
+PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
+"""Seconds, see `Subject`."""
 CostOf = Callable[[Measurement], Cost | None]
+
+
+def dense_peer(program: str, n_tokens: int, args: Namespace) -> Subject:
+    """The function `dense` of a program, with the allocator that it likes best."""
+    return Subject(
+        "dense, float32, keep",
+        f"benchmarks.{program}:dense",
+        n_tokens,
+        {"shape": args.shape, "dtype": "float32"},
+        allocator="keep",
+        passes=args.passes,
+        patience=PEER_PATIENCE,
+        limit=PEER_LIMIT,
+        growth=2,
+    )
 
 
 def publish(

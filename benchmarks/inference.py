@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from benchmarks import floors, machine, models, options
-from benchmarks.comparison import find, growth_goals, publish, ratio, speedup
+from benchmarks.comparison import dense_peer, find, growth_goals, publish, ratio, speedup
 from benchmarks.dense_peer import DensePeer
 from benchmarks.goals import Goal
 from benchmarks.measure import Measurement, Subject, alternate
@@ -21,8 +21,6 @@ FLOAT32_UP_TO = 16_384
 LONG_LIMIT = 900.0
 GOAL_LENGTHS = (2048, 4096)
 """Tokens. What the allocator makes of ours is measured there alone."""
-PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
-"""Seconds, see `Subject`."""
 SPEEDUPS = {"float32": 2.5, "bfloat16": 6}
 """Promised, over the authors' code with the allocator that it likes best."""
 SETTINGS = (("float32", "default"), ("float32", "keep"), ("bfloat16", "default"))
@@ -64,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     dtypes = machine.dtypes()
     rates = floors.measure_rates(dtypes, threads=args.threads)
-    groups = [[*_ours(length, args, dtypes), _dense(length, args)] for length in args.lengths]
+    groups = [
+        [*_ours(length, args, dtypes), dense_peer("inference", length, args)]
+        for length in args.lengths
+    ]
     long_groups = [_ours_once(length, args, dtypes) for length in args.long_lengths]
     results = alternate([*groups, *long_groups], threads=args.threads)
 
@@ -98,20 +99,6 @@ def _ours(length: int, args: Namespace, dtypes: Sequence[str]) -> list[Subject]:
         for dtype, allocator in SETTINGS
         if dtype in dtypes and (allocator == "default" or length in GOAL_LENGTHS)
     ]
-
-
-def _dense(length: int, args: Namespace) -> Subject:
-    return Subject(
-        "dense, float32, keep",
-        "benchmarks.inference:dense",
-        length,
-        {"shape": args.shape, "dtype": "float32"},
-        allocator="keep",
-        passes=args.passes,
-        patience=PEER_PATIENCE,
-        limit=PEER_LIMIT,
-        growth=2,
-    )
 
 
 def _ours_once(length: int, args: Namespace, dtypes: Sequence[str]) -> list[Subject]:

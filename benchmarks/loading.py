@@ -52,7 +52,7 @@ def _import_all() -> None:
     """What either way of loading imports when it is first called."""
 
     import spacy_sener.architectures
-    import spacy_sener.pipeline.factory  # noqa: F401
+    import spacy_sener.pipeline.factory  # noqa: F401 (imported for the time it takes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

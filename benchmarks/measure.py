@@ -101,8 +101,8 @@ class Worker:
 
     def __init__(self, subject: Subject, threads: int):
         self.measurement = Measurement(subject)
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (see close)
-        self.process = subprocess.Popen(  # noqa: S603
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (`close` closes it)
+        self.process = subprocess.Popen(  # noqa: S603 (a program of ours, and no shell)
             [sys.executable, "-m", "benchmarks.worker", json.dumps(asdict(subject))],
             cwd=ROOT,
             env=os.environ | environment(threads) | ALLOCATORS[subject.allocator],

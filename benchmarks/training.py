@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
 from benchmarks import floors, machine, models, options
-from benchmarks.comparison import find, growth_goals, publish, ratio, speedup
+from benchmarks.comparison import dense_peer, find, growth_goals, publish, ratio, speedup
 from benchmarks.dense_peer import DensePeer, dense_loss
 from benchmarks.goals import Goal
 from benchmarks.measure import ALLOCATORS, Measurement, Subject, alternate
@@ -20,8 +20,6 @@ from spacy_sener.nn.scoring import span_loss
 LENGTHS = [512, 1024, 5120]
 LONG = 5120
 """Tokens. From there on a single pass is timed, with recomputation alone, to save minutes."""
-PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
-"""Seconds, see `Subject`."""
 SPECIAL_PIECES = 2
 SETTINGS = (
     ("float32", "default", False),
@@ -72,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     dtypes = machine.dtypes()
     rates = floors.measure_rates(dtypes, threads=args.threads)
-    groups = [[*_ours(length, args, dtypes), _dense(length, args)] for length in args.lengths]
+    groups = [
+        [*_ours(length, args, dtypes), dense_peer("training", length, args)]
+        for length in args.lengths
+    ]
     results = alternate(groups, threads=args.threads)
 
     def cost_of(result: Measurement) -> floors.Cost | None:
@@ -109,20 +110,6 @@ def _ours(length: int, args: Namespace, dtypes: Sequence[str]) -> Iterator[Subje
             allocator=allocator,
             passes=args.passes if length < LONG else 1,
         )
-
-
-def _dense(length: int, args: Namespace) -> Subject:
-    return Subject(
-        "dense, float32, keep",
-        "benchmarks.training:dense",
-        length,
-        {"shape": args.shape, "dtype": "float32"},
-        allocator="keep",
-        passes=args.passes,
-        patience=PEER_PATIENCE,
-        limit=PEER_LIMIT,
-        growth=2,
-    )
 
 
 def _name(dtype: str, allocator: str, *, recompute: bool) -> str:

@@ -180,7 +180,7 @@ def _build_sener(
     return SeNER(encoder, span_table, masking=words if masking else None)
 
 
-def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803
+def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803 (thinc's name)
     assert Y is not None, "the component knows the labels and the encoder"
     shim = _shim(model)
     spec = encoder_spec(Y.encoder, model.attrs["max_pieces"])
@@ -219,8 +219,8 @@ def _build_table(spec: Spec, *, table: dict[str, Any]) -> SpanTable:
 
 def _init_span_table(
     model: SpanModel,
-    X: list[Doc] | None = None,  # noqa: N803
-    Y: Initialization | None = None,  # noqa: N803
+    X: list[Doc] | None = None,  # noqa: N803 (thinc's name)
+    Y: Initialization | None = None,  # noqa: N803 (thinc's name)
 ) -> None:
     assert Y is not None, "the component knows the labels"
     tok2vec = model.get_ref("tok2vec")

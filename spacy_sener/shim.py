@@ -235,7 +235,7 @@ class TorchShim(Shim):
     def _step_thinc(self, optimizer: Optimizer, params: dict[str, nn.Parameter]) -> None:
         for name, p in params.items():
             # thinc has no arrays without dimensions, hence the flat view.
-            flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]
+            flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]  # there is one
             weights, _ = optimizer((self.id, name), _as_xp(flat), _as_xp(d_flat))
             p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
 

@@ -69,8 +69,8 @@ def build_arrow_transformer_v1(
 
 def _init(
     model: TransformerModel,
-    X: object = None,  # noqa: N803
-    Y: object = None,  # noqa: N803
+    X: object = None,  # noqa: N803 (thinc's name)
+    Y: object = None,  # noqa: N803 (thinc's name)
     *,
     source: str,
     max_pieces: int,

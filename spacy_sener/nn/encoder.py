@@ -130,7 +130,8 @@ class ArrowEncoder(nn.Module):
             input_ids: (batch, pieces) int64; [CLS] first, [SEP] last, then padding.
             piece_lengths: (batch,) pieces of each document, [CLS] and [SEP] included.
             recompute: keep only the input of each layer for the backward pass, which then takes
-                longer by one forward pass. Without gradients it means nothing.
+                longer by one forward pass. Without gradients it means nothing: layers then run by
+                rows, and would draw other dropout.
 
         Returns:
             (batch, pieces, hidden_size); rows of padding are finite and mean nothing.
