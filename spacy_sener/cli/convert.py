@@ -1,4 +1,4 @@
-"""Commands of `python -m spacy sener`."""
+"""`python -m spacy sener convert`: annotated files as spaCy's binary format."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from typing import Annotated, cast, get_args
 
 import spacy
 import typer
-from spacy.cli._util import app as spacy_app
 from spacy.tokens import DocBin
 from tqdm import tqdm
 from wasabi import msg
 
-from .corpora.formats import Format
-from .corpora.jsonl import read_jsonl_docs
-from .corpora.report import Report
-from .pipeline.imported import pipeline_from_checkpoint
-
-app = typer.Typer(name="sener", help="Long, nested entities: corpora and checkpoints.")
-# spaCy only imports the modules of its `spacy_cli` entry points: they add their own commands.
-spacy_app.add_typer(app)
-
-
-@app.callback()
-def sener() -> None:
-    """Long, nested entities: corpora and checkpoints."""
+from ..corpora.formats import Format
+from ..corpora.jsonl import read_jsonl_docs
+from ..corpora.report import Report
+from .app import app
 
 
 @app.command("convert")
@@ -56,38 +46,6 @@ def convert_cli(
         msg.fail(str(error), exits=1)
     print_report(report)
     msg.good(f"Wrote {report.docs} documents to {output_path}")
-
-
-@app.command("import-checkpoint")
-def import_checkpoint_cli(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A .pth file of the SeNER authors' code")
-    ],
-    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The pipeline's folder")],
-    encoder: Annotated[
-        str,
-        typer.Option(help="Folder or hub name of the encoder it was trained from"),
-    ],
-    labels: Annotated[str, typer.Option(help="Labels in the order of training: a,b,c")],
-    span_window: Annotated[int, typer.Option(help="The authors' chunks_size")] = 128,
-    piece_window: Annotated[int, typer.Option(help="Attention to either side, in pieces")] = 128,
-    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
-) -> None:
-    """Turn a published SeNER checkpoint into a pipeline folder for spacy.load()."""
-    names = [label.strip() for label in labels.split(",")]
-    try:
-        nlp = pipeline_from_checkpoint(
-            checkpoint,
-            encoder=encoder,
-            labels=names,
-            span_window=span_window,
-            piece_window=piece_window,
-            lang=lang,
-        )
-    except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
-    nlp.to_disk(output_path)
-    msg.good(f"Wrote a pipeline with {len(names)} labels to {output_path}")
 
 
 def convert(
