@@ -12,7 +12,7 @@ from conftest import shared_folder
 from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
 
-from spacy_sener.corpora.jsonl import create_jsonl_corpus
+from spacy_sener.corpora.corpus import create_jsonl_corpus
 from spacy_sener.optimizers import build_adamw_v1
 
 N_DOCUMENTS, EPOCHS = 20, 35

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import spacy
 import typer
@@ -11,8 +11,7 @@ from spacy.tokens import DocBin
 from tqdm import tqdm
 from wasabi import msg
 
-from ..corpora.formats import Format
-from ..corpora.jsonl import read_jsonl_docs
+from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
 from .app import app
 
@@ -24,7 +23,7 @@ def convert_cli(
     ],
     output_path: Annotated[Path, typer.Argument(metavar="OUT", help="A .spacy file")],
     record_format: Annotated[
-        str, typer.Option("--format", help=f"One of {', '.join(get_args(Format))}")
+        str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}")
     ] = "auto",
     spans_key: Annotated[str, typer.Option(help="Where annotations go in doc.spans")] = "sc",
     lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
@@ -37,7 +36,7 @@ def convert_cli(
         report = convert(
             input_path,
             output_path,
-            record_format=cast(Format, record_format),
+            record_format=record_format,
             spans_key=spans_key,
             lang=lang,
             strict=strict,
@@ -52,7 +51,7 @@ def convert(
     input_path: Path,
     output_path: Path,
     *,
-    record_format: Format = "auto",
+    record_format: str = "auto",
     spans_key: str = "sc",
     lang: str = "en",
     strict: bool = False,
@@ -63,7 +62,7 @@ def convert(
     annotations had to be changed or left out; nothing is written then.
     """
     nlp, report, doc_bin = spacy.blank(lang), Report(), DocBin(store_user_data=True)
-    docs = read_jsonl_docs(
+    docs = read_docs(
         input_path, nlp, spans_key=spans_key, record_format=record_format, report=report
     )
     for doc in tqdm(docs, desc=input_path.name, unit=" docs"):

@@ -1,5 +1,5 @@
-"""Readers of annotated corpora: one module per annotation format, each giving spaCy `Doc`s.
+"""Readers of annotated corpora: one module per format, each giving `records`.
 
-`formats` knows which reader fits a record; `jsonl` reads whole files; `report` counts what had to
-be changed or left out on the way.
+`readers` knows all formats and makes spaCy `Doc`s of the records; `report` counts what had to be
+changed or left out on the way; `corpus` is the reader for a config.
 """

@@ -12,8 +12,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
-from spacy_sener.corpora.formats import Format
-from spacy_sener.corpora.jsonl import create_jsonl_corpus, read_jsonl_docs
+from spacy_sener.corpora.corpus import create_jsonl_corpus
+from spacy_sener.corpora.readers import read_docs
 from spacy_sener.corpora.report import Report
 
 OFFSETS = {
@@ -43,9 +43,9 @@ def write(path: Path, *records: Any) -> Path:
     return path
 
 
-def read(nlp: Language, path: Path, record_format: Format = "auto") -> tuple[list[Doc], Report]:
+def read(nlp: Language, path: Path, record_format: str = "auto") -> tuple[list[Doc], Report]:
     report = Report()
-    docs = read_jsonl_docs(path, nlp, spans_key="sc", record_format=record_format, report=report)
+    docs = read_docs(path, nlp, spans_key="sc", record_format=record_format, report=report)
     return list(docs), report
 
 

@@ -1,0 +1,58 @@
+"""Annotated files of every known format as spaCy documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from . import jsonl
+from .offsets import doc_from_offsets
+from .records import Reader, Record, TextRecord
+from .report import Report
+from .words import doc_from_words
+
+READERS: dict[str, Reader] = {**jsonl.READERS}
+FORMATS = ("auto", *READERS)
+
+
+def read_docs(
+    path: Path, nlp: Language, *, report: Report, spans_key: str = "sc", record_format: str = "auto"
+) -> Iterator[Doc]:
+    """The documents of a file or folder, one by one, with annotations in `doc.spans[spans_key]`.
+
+    `doc.user_data["doc_id"]` is the document's name, as far as the format has one, or else its
+    place in the file.
+
+    record_format (str): One of `FORMATS`; "auto" looks at the file.
+    report (Report): Filled while the documents are read.
+    Raises ValueError, naming file and line, for what is not of that format.
+    """
+    if record_format not in FORMATS:
+        raise ValueError(f"format should be one of {FORMATS}, but is {record_format!r}")
+    name = detect_format(path) if record_format == "auto" else record_format
+    for record in READERS[name](path, report):
+        yield doc_from_record(nlp, record, spans_key=spans_key, report=report)
+
+
+def detect_format(path: Path) -> str:
+    """The name of the format of a file or folder."""
+    return "jsonl"
+
+
+def doc_from_record(nlp: Language, record: Record, *, spans_key: str, report: Report) -> Doc:
+    """Build the document, with what can be kept of its annotations; the rest is in the report."""
+    where = f"{record.doc_id} ({record.where})"
+    if isinstance(record, TextRecord):
+        doc = doc_from_offsets(
+            nlp, record.text, record.items, spans_key=spans_key, report=report, where=where
+        )
+    else:
+        doc = doc_from_words(
+            nlp.vocab, record.words, record.items, spans_key=spans_key, report=report, where=where
+        )
+    doc.user_data["doc_id"] = record.doc_id
+    report.add_doc(doc, spans_key)
+    return doc

@@ -1,0 +1,43 @@
+"""What a reader of a format gives: one annotated document, before there are tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .report import Report
+
+
+@dataclass(frozen=True)
+class TextRecord:
+    """A text with annotations in characters.
+
+    doc_id: The document's name, for `doc.user_data["doc_id"]`; a string or a number.
+    where (str): Its place in the file, e.g. "line 7", for the report.
+    items: Annotations as they stand in the file: mappings with `start`, `end` (exclusive), `label`
+        and perhaps `score`, or lists that begin with start and end and finish with the label. They
+        may be wrong: `annotation.valid_annotations` sorts that out.
+    """
+
+    doc_id: Any
+    where: str
+    text: str
+    items: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class WordsRecord:
+    """A list of words with annotations in word positions; else as `TextRecord`."""
+
+    doc_id: Any
+    where: str
+    words: list[str]
+    items: Sequence[Any]
+
+
+Record = TextRecord | WordsRecord
+# Reads a file, or a folder, and counts in the report what cannot become an item of a record.
+# Raises ValueError with the file and the line for what is not of the format.
+Reader = Callable[[Path, Report], Iterator[Record]]
