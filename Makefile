@@ -16,7 +16,7 @@ VENV_NN := .venv-transformers5
 BENCHMARKS := inference training pipeline peers loading
 GPU_PYTHON ?= python3
 
-.PHONY: venv test lint format demo bench bench-gpu clean
+.PHONY: venv browser test lint format demo bench bench-gpu clean
 
 venv: $(VENV)/.installed
 
@@ -43,7 +43,14 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint $(VENV_NN)/.installed
+# The block view is tested in a real browser, Debian's Chromium. Where it cannot be installed, these
+# tests are skipped, and say so.
+browser:
+	@command -v chromium > /dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq --no-install-recommends -y chromium > /dev/null; } \
+		|| echo "no Chromium, and it cannot be installed here: the tests of the page are skipped"
+
+test: lint browser $(VENV_NN)/.installed
 	$(BIN)/pytest
 	PYTHONPATH=. $(VENV_NN)/bin/pytest tests/nn
 
