@@ -1,0 +1,149 @@
+(function (id, spans) {
+  "use strict";
+  const root = document.getElementById(id);
+  root.classList.add("js");
+
+  function start() {
+    const all = (selector) => [...root.querySelectorAll(selector)];
+    const slider = root.querySelector(".score input");
+    const folds = all(".fold");
+    const rows = all(".row");
+    const shown = spans.map(() => true);
+    const parts = [];
+    const partsOf = (span) => (parts[span] ??= [...root.getElementsByClassName("s" + span)]);
+
+    // Shows and hides spans by label, verdict and score.
+    function filter() {
+      const labels = unchecked("label");
+      const verdicts = unchecked("verdict");
+      const least = slider && slider.value > slider.min ? Number(slider.value) : -Infinity;
+      let count = 0;
+      spans.forEach(([label, score, verdict], span) => {
+        const show =
+          !labels.has(label) && !verdicts.has(verdict) && (score === null || score >= least);
+        count += show;
+        if (show === shown[span]) return;
+        shown[span] = show;
+        for (const part of partsOf(span)) part.classList.toggle("off", !show);
+      });
+      if (slider) root.querySelector("output").value = Number(slider.value).toFixed(2);
+      root.querySelector(".status").textContent = `${count} of ${spans.length} spans shown.`;
+      fold();
+    }
+
+    function unchecked(kind) {
+      return new Set(all(`input[data-${kind}]:not(:checked)`).map((box) => +box.dataset[kind]));
+    }
+
+    // Hides the rows of folded blocks, but not of those that are filtered out: nobody could open
+    // them. The browser's search finds hidden rows, too.
+    function fold() {
+      const hidden = new Set();
+      for (const box of folds) {
+        box.setAttribute("aria-expanded", !box.checked);
+        if (!box.checked || !shown[box.dataset.span]) continue;
+        for (let row = +box.dataset.first; row <= box.dataset.last; row++) hidden.add(row);
+      }
+      rows.forEach((row, number) => {
+        if (hidden.has(number) === row.hasAttribute("hidden")) return;
+        if (hidden.has(number)) row.setAttribute("hidden", "until-found");
+        else row.removeAttribute("hidden");
+        row.parentNode.classList.toggle("partly", row.parentNode.querySelector("[hidden]"));
+      });
+    }
+
+    function setFolds(checked, which = () => true) {
+      for (const box of folds.filter(which)) box.checked = checked;
+      fold();
+    }
+
+    function reveal(element) {
+      const row = rows.indexOf(element.closest(".row"));
+      setFolds(false, (box) => row >= +box.dataset.first && row <= box.dataset.last);
+    }
+
+    // Goes to the block after or before the one that has the focus, or the top of the window.
+    function step(forward) {
+      const chips = all(".row:not([hidden]) .chip:not(.off)");
+      const at = chips.findIndex((chip) => chip.contains(document.activeElement));
+      const top = (chip) => chip.getBoundingClientRect().top;
+      const below = chips.findIndex((chip) => top(chip) > 1);
+      const next = forward
+        ? at >= 0 ? at + 1 : below
+        : (at >= 0 ? at : below >= 0 ? below : chips.length) - 1;
+      if (chips[next]) jump(chips[next]);
+    }
+
+    function jump(chip) {
+      chip.focus({ preventScroll: true });
+      chip.scrollIntoView({ block: "start" });
+    }
+
+    // The text as it is: rows that are cut out of a long line are put together again.
+    function copy(event) {
+      const selection = document.getSelection();
+      if (selection.isCollapsed) return;
+      const range = selection.getRangeAt(0);
+      const texts = all(".text").filter((text) => range.intersectsNode(text));
+      if (!texts.length) return;
+      event.clipboardData.setData("text/plain", texts.map((text) => within(text, range)).join(""));
+      event.preventDefault();
+    }
+
+    function within(text, range) {
+      const part = document.createRange();
+      part.selectNodeContents(text);
+      if (text.contains(range.startContainer)) {
+        part.setStart(range.startContainer, range.startOffset);
+      }
+      if (text.contains(range.endContainer)) part.setEnd(range.endContainer, range.endOffset);
+      return part.toString();
+    }
+
+    let waiting = false;
+    function filterSoon() {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        filter();
+      });
+    }
+
+    function click({ target }) {
+      const link = target.closest("a[href^='#']");
+      if (link) {
+        const place = document.getElementById(link.getAttribute("href").slice(1));
+        if (place && place.closest(".row")) reveal(place);
+      }
+      const every = target.closest(".every button");
+      if (every) {
+        const boxes = every.closest("fieldset").querySelectorAll("input");
+        for (const box of boxes) box.checked = every.matches(".all");
+        filter();
+      }
+      if (target.matches(".fold-all")) setFolds(true);
+      if (target.matches(".unfold-all")) setFolds(false);
+    }
+
+    function press(event) {
+      const { key, target } = event;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (key === "Enter" && target.matches(".fold")) target.click();
+      if (target.matches("textarea, select, [contenteditable], input:not([type=checkbox])")) return;
+      if (key === "n" || key === "p") step(key === "n");
+    }
+
+    root.addEventListener("input", ({ target }) => target.matches(".fold") ? fold() : filterSoon());
+    root.addEventListener("click", click);
+    root.addEventListener("copy", copy);
+    root.addEventListener("beforematch", ({ target }) => reveal(target));
+    // In a notebook, keys are the notebook's unless something here has the focus.
+    (root.matches(".whole") ? document : root).addEventListener("keydown", press);
+    if (root.clientWidth < 960) for (const list of all(".outline")) list.open = false;
+    filter();
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+});

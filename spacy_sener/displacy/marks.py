@@ -1,0 +1,233 @@
+"""What is drawn of a document: its text, and a mark for each span or, comparing, for each pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from ..matching import Match, Verdict, match_spans
+
+BLOCK_TOKENS = 25
+"""A span of so many tokens is a block, with a bar beside the text; a shorter one is underlined."""
+LOW_SCORE = 0.7
+"""Under this, a bar or line is dashed."""
+
+Drawable = Doc | Span | Example
+Key = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A span as it is drawn. Characters count from the start of the text, `end` is exclusive."""
+
+    number: int
+    """Its own on the page."""
+    start: int
+    end: int
+    n_tokens: int
+    label: str
+    score: float | None
+    is_block: bool
+    verdict: Verdict | None = None
+    is_gold: bool = False
+    """Whether it is in the gold annotation only, and is drawn hollow."""
+    gold_label: str | None = None
+    """What the label should have been, where that is known and another."""
+
+    @property
+    def is_low(self) -> bool:
+        return self.score is not None and self.score < LOW_SCORE
+
+
+@dataclass(frozen=True)
+class Page:
+    """A document of the page."""
+
+    text: str
+    heading: str | None
+    lang: str
+    direction: str
+    token_starts: list[int]
+    marks: list[Mark] = field(default_factory=list)
+    """Outer ones before those inside them."""
+
+
+def read_pages(docs: Iterable[Drawable], spans_key: str, labels: set[str] | None) -> list[Page]:
+    """The documents and their marks.
+
+    spans_key: The spans drawn are those of `doc.spans[spans_key]`.
+    labels: Upper-case names of the labels to draw; all if None.
+    Raises ValueError for what is not a document, has not that key, or, for an `Example`, has two
+    texts.
+    """
+    numbers = count()
+    return [_read_page(doc, spans_key, labels, numbers) for doc in docs]
+
+
+def _read_page(
+    drawable: Drawable, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
+) -> Page:
+    if isinstance(drawable, Example):
+        doc = drawable.predicted
+        marks = _compared(drawable, spans_key, labels, numbers)
+    elif isinstance(drawable, Doc | Span):
+        doc = drawable if isinstance(drawable, Doc) else _cut_out(drawable, spans_key)
+        marks = _drawn(doc, spans_key, labels, numbers)
+    else:
+        raise ValueError(
+            f"docs: expected Doc, Span or Example objects, or several of them, but one is a "
+            f"{type(drawable).__name__}"
+        )
+    return Page(
+        text=doc.text,
+        heading=_heading(drawable),
+        lang=doc.lang_,
+        direction="rtl" if doc.vocab.writing_system.get("direction") == "rtl" else "ltr",
+        token_starts=[token.idx for token in doc],
+        marks=sorted(marks, key=lambda mark: (mark.start, -mark.end, mark.number)),
+    )
+
+
+def _heading(drawable: Drawable) -> str | None:
+    """displaCy's title of a document, or the id that our readers of corpora keep."""
+    if isinstance(drawable, Example):
+        return _heading(drawable.predicted) or _heading(drawable.reference)
+    user_data = drawable.doc.user_data
+    title = user_data.get("title", user_data.get("doc_id"))
+    return None if title is None else str(title)
+
+
+def _cut_out(part: Span, spans_key: str) -> Doc:
+    """A part of a document as one of its own, with the spans that lie inside it."""
+    group = _group(part.doc, spans_key)
+    scores = _scores(group)
+    doc = part.as_doc()
+    inside = [span for span in group if part.start <= span.start and span.end <= part.end]
+    doc.spans[spans_key] = [
+        Span(doc, span.start - part.start, span.end - part.start, label=span.label)
+        for span in inside
+    ]
+    if "scores" in group.attrs:
+        doc.spans[spans_key].attrs["scores"] = [scores.get(_key(span)) for span in inside]
+    return doc
+
+
+def _group(doc: Doc, spans_key: str) -> SpanGroup:
+    if spans_key not in doc.spans:
+        raise ValueError(
+            f"spans_key: '{spans_key}' is not in doc.spans, which has {list(doc.spans)}: run "
+            "the pipeline first, or give the key that it writes to"
+        )
+    return doc.spans[spans_key]
+
+
+def _key(span: Span) -> Key:
+    return span.start_char, span.end_char, span.label_
+
+
+def _scores(group: SpanGroup) -> dict[Key, float]:
+    """Those that are numbers."""
+    scores = group.attrs.get("scores")
+    if scores is None:
+        return {}
+    if len(scores) != len(group):
+        raise ValueError(
+            f"doc.spans['{group.name}'] has {len(group)} spans, but attrs['scores'] has "
+            f"{len(scores)} scores: there should be one for each"
+        )
+    pairs = zip(group, scores, strict=True)
+    return {
+        _key(span): float(score)
+        for span, score in pairs
+        if score is not None and math.isfinite(score)
+    }
+
+
+def _kept(group: SpanGroup, labels: set[str] | None) -> list[Span]:
+    """The spans to draw: there is nothing to see of one that has no token."""
+    return [
+        span for span in group if len(span) and (labels is None or span.label_.upper() in labels)
+    ]
+
+
+def _drawn(
+    doc: Doc, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
+) -> Iterator[Mark]:
+    group = _group(doc, spans_key)
+    scores = _scores(group)
+    for span in _kept(group, labels):
+        yield _mark(span, next(numbers), score=scores.get(_key(span)))
+
+
+def _mark(
+    span: Span,
+    number: int,
+    *,
+    score: float | None = None,
+    is_block: bool | None = None,
+    verdict: Verdict | None = None,
+    is_gold: bool = False,
+    gold_label: str | None = None,
+) -> Mark:
+    start, end = _without_space(span)
+    return Mark(
+        number=number,
+        start=start,
+        end=end,
+        n_tokens=len(span),
+        label=span.label_,
+        score=score,
+        is_block=len(span) >= BLOCK_TOKENS if is_block is None else is_block,
+        verdict=verdict,
+        is_gold=is_gold,
+        gold_label=gold_label,
+    )
+
+
+def _without_space(span: Span) -> tuple[int, int]:
+    """Its characters less whitespace tokens at its ends, so that it starts where words do."""
+    text = span.text
+    if not text.strip():
+        return span.start_char, span.end_char
+    before = len(text) - len(text.lstrip())
+    after = len(text) - len(text.rstrip())
+    return span.start_char + before, span.end_char - after
+
+
+def _compared(
+    example: Example, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
+) -> Iterator[Mark]:
+    gold, predicted = example.reference, example.predicted
+    if gold.text != predicted.text:
+        raise ValueError(
+            "docs: the two documents of an Example have different texts, beginning with "
+            f"{gold.text[:40]!r} (reference) and {predicted.text[:40]!r} (predicted)"
+        )
+    group = _group(predicted, spans_key)
+    scores = _scores(group)
+    for match in match_spans(_kept(_group(gold, spans_key), labels), _kept(group, labels)):
+        yield from _pair(match, scores, numbers)
+
+
+def _pair(match: Match, scores: dict[Key, float], numbers: Iterator[int]) -> Iterator[Mark]:
+    """One mark, or two where the ends differ."""
+    spans = [span for span in (match.gold, match.predicted) if span is not None]
+    is_block = max(len(span) for span in spans) >= BLOCK_TOKENS
+    if match.predicted is not None:
+        yield _mark(
+            match.predicted,
+            next(numbers),
+            score=scores.get(_key(match.predicted)),
+            is_block=is_block,
+            verdict=match.verdict,
+            gold_label=match.gold.label_ if match.verdict == "type" and match.gold else None,
+        )
+    if match.gold is not None and match.verdict not in ("found", "type"):
+        yield _mark(
+            match.gold, next(numbers), is_block=is_block, verdict=match.verdict, is_gold=True
+        )
