@@ -21,6 +21,7 @@ PROBLEMS = {
     "ends inside a token": "kept, widened to whole tokens",
     "empty word": "kept, as a space",
     "other words": "kept: the words listed with it are not those at its place",
+    "broken tags": "kept: begins or ends without the tag that says so",
 }
 
 
@@ -34,13 +35,17 @@ class LabelCount:
 
 @dataclass
 class Report:
-    """Counts of documents, tokens, spans and problems, with the first few of each problem."""
+    """Counts of documents, tokens, spans and problems, with the first few of each problem.
+
+    unread: What the files hold that is not to become spans, by kind.
+    """
 
     docs: int = 0
     tokens: int = 0
     labels: dict[str, LabelCount] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    unread: Counter[str] = field(default_factory=Counter)
 
     @property
     def spans(self) -> int:
@@ -64,15 +69,21 @@ class Report:
         if len(examples) < N_EXAMPLES:
             examples.append(f"{where}: {_shorten(repr(item))}")
 
+    def add_unread(self, kind: str, count: int) -> None:
+        """Count what a format holds besides labelled spans, e.g. relations: no problem."""
+        if count:
+            self.unread[kind] += count
+
     def problem_lines(self) -> list[str]:
-        """Every problem with its count, what was done, and its first examples."""
+        """Every problem with its count, what was done, and its first examples; what is not read."""
         lines = []
         for problem, count in self.problems.most_common():
             lines.append(f"{count} x {problem} ({PROBLEMS[problem]})")
             lines += [f"    {example}" for example in self.examples[problem]]
             if count > N_EXAMPLES:
                 lines.append(f"    and {count - N_EXAMPLES} more")
-        return lines
+        unread = (f"{count} x {kind} (not read)" for kind, count in self.unread.most_common())
+        return [*lines, *unread]
 
     def problem_summary(self, source: object) -> str:
         """All problems as one message."""
