@@ -8,13 +8,18 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from . import jsonl
+from . import conll, jsonl, scirex, webanno
 from .offsets import doc_from_offsets
 from .records import Reader, Record, TextRecord
 from .report import Report
 from .words import doc_from_words
 
-READERS: dict[str, Reader] = {**jsonl.READERS}
+READERS: dict[str, Reader] = {
+    **jsonl.READERS,
+    **scirex.READERS,
+    **conll.READERS,
+    **webanno.READERS,
+}
 FORMATS = ("auto", *READERS)
 
 
