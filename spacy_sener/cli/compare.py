@@ -1,0 +1,44 @@
+"""`python -m spacy sener compare`: several reports side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from ..evaluation.compare import other_data, read_reports, write_comparison
+from ..evaluation.plots import MISSING
+from .app import app
+
+
+@app.command("compare")
+def compare_cli(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="REPORT...", exists=True, help="report.json files, or folders"),
+    ],
+    output_path: Annotated[
+        Path, typer.Option("--output", "-o", help="Markdown file; a plot is written beside it")
+    ],
+) -> None:
+    """Put reports side by side: a row for each name, mean and spread where several share one."""
+    try:
+        has_plot = compare(paths, output_path)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    if not has_plot:
+        msg.warn(MISSING)
+    msg.good(f"Wrote the comparison to {output_path}")
+
+
+def compare(paths: list[Path], output_path: Path) -> bool:
+    """Write a table of the reports, and a plot beside it. False: matplotlib is missing.
+
+    Raises ValueError for a folder without reports and for a file that is none.
+    """
+    runs = read_reports(paths)
+    if difference := other_data(runs):
+        msg.warn(difference)
+    return write_comparison(runs, output_path)

@@ -1,0 +1,125 @@
+"""One document with its gold and predicted spans, paired and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..matching import Match, match_spans
+
+Cell = tuple[int, int, str]
+"""What makes two spans of one document the same: first token, token after the last, label."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A predicted span at the tokens of the gold document.
+
+    n_tokens: its length in the tokens of the predicted document.
+    score: its probability, or None where the pipeline writes none.
+    """
+
+    span: Span
+    n_tokens: int
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One document of the evaluation.
+
+    example: keeps the documents that the spans belong to.
+    number: its place in the data, from 1.
+    gold: annotated spans, each once.
+    candidates: predicted spans down to the lowest score of the run, each once.
+    predicted: those of them that the pipeline gives at its own threshold.
+    n_unaligned: predicted spans whose ends fall inside gold tokens. spaCy's scorer leaves them out.
+    """
+
+    example: Example
+    number: int
+    gold: dict[Cell, Span]
+    candidates: dict[Cell, Predicted]
+    predicted: dict[Cell, Predicted]
+    matches: list[Match]
+    n_unaligned: int
+
+    @property
+    def doc(self) -> Doc:
+        """The gold document."""
+        return self.example.reference
+
+
+def judge(example: Example, number: int, *, spans_key: str, threshold: float | None) -> Judged:
+    """Pair the spans of one document.
+
+    threshold: candidates with a lower score are not taken for predicted. None: all are.
+
+    Raises ValueError if the number of scores is not that of the spans.
+    """
+    group = example.reference.spans.get(spans_key, [])
+    gold = {cell(span): span for span in group}
+    candidates, n_unaligned = _candidates(example, spans_key)
+    predicted = {key: each for key, each in candidates.items() if reaches(each.score, threshold)}
+    return Judged(
+        example=example,
+        number=number,
+        gold=gold,
+        candidates=candidates,
+        predicted=predicted,
+        matches=match_spans(gold.values(), [each.span for each in predicted.values()]),
+        n_unaligned=n_unaligned,
+    )
+
+
+def cell(span: Span) -> Cell:
+    """The span's place and label."""
+    return span.start, span.end, span.label_
+
+
+def reaches(score: float | None, threshold: float | None) -> bool:
+    """As the components compare: in single precision."""
+    return score is None or threshold is None or bool(np.float32(score) >= np.float32(threshold))
+
+
+def align(
+    spans: Iterable[Span], get_aligned: Callable[..., list[Span]]
+) -> dict[int, tuple[int, int]]:
+    """First and after-last token in the other document, by the number of the span.
+
+    get_aligned: `example.get_aligned_spans_x2y` or `_y2x`. It drops what it cannot align and keeps
+        nothing but labels, so the numbers travel as such.
+    """
+    numbered = [Span(span.doc, span.start, span.end, label=i) for i, span in enumerate(spans)]
+    return {span.label: (span.start, span.end) for span in get_aligned(numbered, True)}
+
+
+def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted], int]:
+    spans = list(example.predicted.spans.get(spans_key, []))
+    scores = _scores(example.predicted, spans_key)
+    rank = [-np.inf if score is None else score for score in scores]
+    places = align(spans, example.get_aligned_spans_x2y)
+    found: dict[Cell, Predicted] = {}
+    # The best of equal spans comes last, and stays.
+    for i in sorted(places, key=rank.__getitem__):
+        start, end = places[i]
+        span = Span(example.reference, start, end, label=spans[i].label_)
+        found[cell(span)] = Predicted(span, len(spans[i]), scores[i])
+    return found, len(spans) - len(places)
+
+
+def _scores(doc: Doc, spans_key: str) -> list[float | None]:
+    group = doc.spans.get(spans_key, [])
+    if not len(group) or "scores" not in group.attrs:
+        return [None] * len(group)
+    scores = np.asarray(group.attrs["scores"], dtype=np.float32).ravel()
+    if len(scores) != len(group):
+        raise ValueError(
+            f"A document has {len(group)} spans in doc.spans['{spans_key}'], and {len(scores)} "
+            "scores in its attrs['scores']. There should be one for each span."
+        )
+    return [float(score) for score in scores]

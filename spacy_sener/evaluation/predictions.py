@@ -1,0 +1,159 @@
+"""Examples to evaluate: gold documents with what a pipeline, or a file, says of their texts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
+from spacy.training.corpus import FILE_TYPE, walk_corpus
+from spacy.vocab import Vocab
+
+
+@dataclass
+class Run:
+    """Examples with predictions, read once and one after the other, and what is known of them.
+
+    threshold: lowest score that the pipeline itself keeps. None: not known, or there is none.
+    lowest_score: lowest score among these predictions, which may be less. None: as above.
+    span_window, labels: of a model with a span window, else None.
+    seconds: taken by reading, tokenizing and predicting so far; None for predictions from a file.
+    """
+
+    examples: Iterator[Example]
+    threshold: float | None = None
+    lowest_score: float | None = None
+    span_window: int | None = None
+    labels: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+def require_spans(data_path: Path, spans_key: str) -> int:
+    """How many documents the data has. Raises ValueError if none has spans under the key."""
+    vocab, keys, n_documents = spacy.blank("xx").vocab, set[str](), 0
+    for path in walk_corpus(data_path, FILE_TYPE):
+        doc_bin = DocBin().from_disk(path)
+        n_documents += len(doc_bin)
+        docs = doc_bin.get_docs(vocab)
+        while spans_key not in keys and (doc := next(docs, None)) is not None:
+            keys.update(doc.spans)
+    if spans_key not in keys:
+        raise ValueError(_no_spans(f"{data_path} holds no annotation", spans_key, keys))
+    return n_documents
+
+
+def from_pipeline(
+    nlp: Language,
+    data_path: Path,
+    *,
+    spans_key: str,
+    gold_preproc: bool = False,
+    lowest_score: float = 0.05,
+) -> Run:
+    """Let a pipeline predict the documents, as `spacy evaluate` does.
+
+    lowest_score: the threshold of the component that writes to the key is lowered to it for the
+        run. The components of this package and spaCy's span categorizers take candidates by score,
+        the best first, so what they give at their own threshold is what reaches it among these.
+    """
+    pipe = _writer(nlp, spans_key)
+    threshold = pipe.cfg.get("threshold") if pipe else None
+    lowest = None if threshold is None else min(threshold, lowest_score)
+    span_window = pipe.model.attrs.get("span_window") if pipe else None
+    corpus = Corpus(data_path, gold_preproc=gold_preproc)
+    run = Run(iter(()), threshold, lowest, span_window, tuple(pipe.labels) if pipe else (), 0.0)
+
+    def examples() -> Iterator[Example]:
+        with _lowered(pipe, lowest):
+            pairs = nlp.pipe(((eg.predicted, eg) for eg in corpus(nlp)), as_tuples=True)
+            for predicted, example in _timed(pairs, run):
+                yield Example(predicted, example.reference)
+
+    run.examples = examples()
+    return run
+
+
+def from_file(path: Path, data_path: Path) -> Run:
+    """Read predictions from a .spacy file: the documents of the data, in their order.
+
+    Raises ValueError, where the documents are read, if they are not the same.
+    """
+
+    def examples() -> Iterator[Example]:
+        vocab = spacy.blank("xx").vocab
+        pairs = zip_longest(_read(path, vocab), _read(data_path, vocab))
+        for number, (predicted, gold) in enumerate(pairs, start=1):
+            if predicted is None or gold is None or predicted.text != gold.text:
+                raise ValueError(
+                    f"Document {number} of {path} is not that of {data_path}: "
+                    f"{_start(predicted)} and {_start(gold)}. Both files must hold the same texts "
+                    "in the same order."
+                )
+            yield Example(predicted, gold)
+
+    return Run(examples())
+
+
+def require_predictions(keys: set[str], spans_key: str, source: str) -> None:
+    """Raises ValueError if no document of the predictions has the key.
+
+    keys: those of `doc.spans` in all of them.
+    """
+    if spans_key not in keys:
+        raise ValueError(_no_spans(f"{source} writes nothing", spans_key, keys))
+
+
+def _no_spans(what: str, spans_key: str, keys: set[str]) -> str:
+    return (
+        f"{what} to doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}. "
+        "If yours is one of them, name it with --spans-key."
+    )
+
+
+def _writer(nlp: Language, spans_key: str) -> Any:
+    """The last component that is configured to write to the key, or None."""
+    writer = None
+    for _, pipe in nlp.pipeline:
+        cfg = getattr(pipe, "cfg", None)
+        if isinstance(cfg, dict) and cfg.get("spans_key") == spans_key:
+            writer = pipe
+    return writer
+
+
+@contextmanager
+def _lowered(pipe: Any, threshold: float | None) -> Iterator[None]:
+    if threshold is None:
+        yield
+        return
+    before = pipe.cfg["threshold"]
+    pipe.cfg["threshold"] = threshold
+    try:
+        yield
+    finally:
+        pipe.cfg["threshold"] = before
+
+
+def _timed(pairs: Iterator[tuple[Doc, Example]], run: Run) -> Iterator[tuple[Doc, Example]]:
+    while True:
+        begin = time.perf_counter()
+        pair = next(pairs, None)
+        run.seconds = (run.seconds or 0.0) + time.perf_counter() - begin
+        if pair is None:
+            return
+        yield pair
+
+
+def _read(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    return Corpus(path).read_docbin(vocab, walk_corpus(path, FILE_TYPE))
+
+
+def _start(doc: Doc | None) -> str:
+    return "no document" if doc is None else repr(" ".join(doc.text[:40].split()))
