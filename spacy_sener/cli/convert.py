@@ -5,33 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
 from spacy.tokens import DocBin
-from tqdm import tqdm
 from wasabi import msg
 
-from ..corpora.readers import FORMATS, read_docs
+from ..corpora.export import problems_to
+from ..corpora.files import written_whole
 from ..corpora.report import Report
 from .app import app
+from .corpora import (
+    Format,
+    InputPath,
+    Lang,
+    ReportPath,
+    SpansKey,
+    Strict,
+    print_report,
+    read_corpus,
+)
 
 
 @app.command("convert")
 def convert_cli(
-    input_path: Annotated[
-        Path, typer.Argument(metavar="IN", help="JSON lines, may be gzipped (.gz)")
-    ],
+    input_path: InputPath,
     output_path: Annotated[Path, typer.Argument(metavar="OUT", help="A .spacy file")],
-    record_format: Annotated[
-        str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}")
-    ] = "auto",
-    spans_key: Annotated[str, typer.Option(help="Where annotations go in doc.spans")] = "sc",
-    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where annotations had to be changed or left out")
-    ] = False,
+    record_format: Format = "auto",
+    spans_key: SpansKey = "sc",
+    lang: Lang = "en",
+    strict: Strict = False,
+    report_path: ReportPath = None,
 ) -> None:
-    """Convert annotated JSON lines to spaCy's binary format, and report what was found."""
+    """Convert an annotated file to spaCy's binary format, and report what was found."""
     try:
         report = convert(
             input_path,
@@ -40,6 +44,7 @@ def convert_cli(
             spans_key=spans_key,
             lang=lang,
             strict=strict,
+            report_path=report_path,
         )
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
@@ -55,32 +60,28 @@ def convert(
     spans_key: str = "sc",
     lang: str = "en",
     strict: bool = False,
+    report_path: Path | None = None,
 ) -> Report:
-    """Write the documents of a JSON lines file to a .spacy file.
+    """Write the documents of a file or folder to a .spacy file.
 
-    Raises ValueError for a broken line, for a file without documents, and, if `strict`, where
-    annotations had to be changed or left out; nothing is written then.
+    They are read one by one, but spaCy's `DocBin` holds what it is to write in memory, packed as
+    arrays of numbers.
+
+    report_path (Path): Where every problem goes, with its item, as JSON lines; also if this fails.
+    Raises ValueError for what is not of the format, for a file without documents, and, if `strict`,
+    where annotations had to be changed or left out; no .spacy file is written then.
     """
-    nlp, report, doc_bin = spacy.blank(lang), Report(), DocBin(store_user_data=True)
-    docs = read_docs(
-        input_path, nlp, spans_key=spans_key, record_format=record_format, report=report
-    )
-    for doc in tqdm(docs, desc=input_path.name, unit=" docs"):
-        doc_bin.add(doc)
-    if report.docs == 0:
-        raise ValueError(f"{input_path} has no documents")
-    if strict and report.problems:
-        raise ValueError(report.problem_summary(input_path))
-    output_path.parent.mkdir(parents=True, exist_ok=True)
-    doc_bin.to_disk(output_path)
+    with problems_to(report_path) as on_problem:
+        report = Report(on_problem=on_problem)
+        docs = read_corpus(
+            input_path,
+            report,
+            record_format=record_format,
+            spans_key=spans_key,
+            lang=lang,
+            strict=strict,
+        )
+        doc_bin = DocBin(docs=docs, store_user_data=True)
+    with written_whole(output_path) as partial:
+        doc_bin.to_disk(partial)
     return report
-
-
-def print_report(report: Report) -> None:
-    """Print what a corpus holds, and what had to be changed in it."""
-    rows = [(name, count.spans, count.longest) for name, count in sorted(report.labels.items())]
-    header = ("Label", "Spans", "Longest (tokens)")
-    footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
-    msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))
-    for line in report.problem_lines():
-        msg.text(line) if line.startswith(" ") else msg.warn(line)

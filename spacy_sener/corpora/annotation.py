@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc, Span
 
 from .report import Report
@@ -19,6 +21,7 @@ class Annotation:
     end: int
     label: str
     item: Any
+    score: float | None = None
 
 
 def valid_annotations(
@@ -26,8 +29,8 @@ def valid_annotations(
 ) -> Iterator[Annotation]:
     """The items that can be used in a text of `size` units; the others go into the report.
 
-    An item is a mapping with `start`, `end` and `label`, or a list that begins with start and end
-    and finishes with the label.
+    An item is a mapping with `start`, `end` and `label`, and perhaps `score`, or a list that begins
+    with start and end and finishes with the label.
     """
     for item in items:
         start, end, label = _fields(item)
@@ -40,7 +43,7 @@ def valid_annotations(
         elif start >= end:
             report.add_problem("empty", where, item)
         else:
-            yield Annotation(start, end, label, item)
+            yield Annotation(start, end, label, item, _score(item, report, where))
 
 
 def trimmed(
@@ -63,14 +66,22 @@ def trimmed(
 def set_spans(
     doc: Doc, spans: Iterable[tuple[Annotation, Span]], spans_key: str, report: Report, where: str
 ) -> None:
-    """Put spans into `doc.spans[spans_key]`, each once."""
-    unique: dict[tuple[int, int, str], Span] = {}
+    """Put spans into `doc.spans[spans_key]`, each once.
+
+    Scores go beside them, into its `attrs["scores"]`, NaN for a span that has none; where no span
+    has one, there is no such attribute.
+    """
+    unique: dict[tuple[int, int, str], tuple[Span, float | None]] = {}
     for annotation, span in spans:
         key = (span.start, span.end, span.label_)
         if key in unique:
             report.add_problem("duplicate", where, annotation.item)
-        unique.setdefault(key, span)
-    doc.spans[spans_key] = list(unique.values())
+        unique.setdefault(key, (span, annotation.score))
+    doc.spans[spans_key] = [span for span, _ in unique.values()]
+    scores = [score for _, score in unique.values()]
+    if any(score is not None for score in scores):
+        # As floats of 64 bits, None is NaN.
+        doc.spans[spans_key].attrs["scores"] = np.array(scores, dtype=np.float64)
 
 
 def _fields(item: Any) -> tuple[Any, Any, Any]:
@@ -79,3 +90,17 @@ def _fields(item: Any) -> tuple[Any, Any, Any]:
     if isinstance(item, list) and len(item) >= 3:
         return item[0], item[1], item[-1]
     return None, None, None
+
+
+def _score(item: Any, report: Report, where: str) -> float | None:
+    score = item.get("score") if isinstance(item, Mapping) else None
+    if score is None:
+        return None
+    try:
+        value = float(score) if type(score) in (int, float) else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        value = math.nan
+    if not math.isfinite(value):
+        report.add_problem("unusable score", where, item)
+        return None
+    return value

@@ -1,62 +1,115 @@
-"""JSON lines, one document a line: with character offsets or with lists of words."""
+"""JSON lines, and JSON lists, of documents: with character offsets or with lists of words.
+
+The offsets are Prodigy's (`spans`), doccano's (`label` or `labels`, or `entities` with
+`start_offset` and `end_offset`), those of spaCy 2 (`entities`), and our own export (`spans`).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .files import numbered_lines
+from .json_lists import json_list
 from .records import Reader, Record, TextRecord, WordsRecord
 from .report import Report
 
 Fields = dict[str, Any]
-Parser = Callable[[Fields, Any, str], Record]
+# None for a record that is no document; it is in the report.
+Parser = Callable[[Fields, Any, str], Record | None]
+
+# Where annotations stand beside `text`, the first that there is.
+ITEM_KEYS = ("spans", "entities", "label", "labels")
+# What else records hold, by the name in the report.
+UNREAD = {"relations": "relations", "Comments": "comments", "comments": "comments", "cats": "cats"}
 
 
 def read_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]:
-    """The records of a file; blank lines are skipped.
+    """The records of a file of JSON lines; blank lines are skipped.
 
     The document's name is the record's `doc_id` or `id`, or else its place in the file.
     """
     for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-            if not isinstance(fields, dict):
-                raise ValueError(f"expected a JSON object, but found {type(fields).__name__}")
-            doc_id = fields.get("doc_id", fields.get("id", f"{path.name}:{number}"))
-            yield parse(fields, doc_id, f"line {number}")
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
+        if line.strip():
+            try:
+                fields = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+            yield from read_fields(path, fields, f"line {number}", parse)
+
+
+def read_fields(path: Path, fields: Any, where: str, parse: Parser) -> Iterator[Record]:
+    """The record, if it is one, that stands at a place of a file."""
+    try:
+        if not isinstance(fields, dict):
+            raise ValueError(f"expected a JSON object, but found {type(fields).__name__}")
+        named = (fields[key] for key in ("doc_id", "id") if fields.get(key) is not None)
+        record = parse(fields, next(named, f"{path.name}:{where.split()[1].strip(',')}"), where)
+    except ValueError as error:
+        raise ValueError(f"{path}, {where}: {error}") from error
+    if record is not None:
+        yield record
+
+
+def read_any_jsonl(path: Path, report: Report) -> Iterator[Record]:
+    """Records of all these kinds, one a line."""
+    yield from read_jsonl(path, report, parse=partial(parse_accepted, report=report))
+
+
+def read_any_json(path: Path, report: Report) -> Iterator[Record]:
+    """Records of all these kinds in one list."""
+    for where, fields in json_list(path):
+        yield from read_fields(path, fields, where, partial(parse_accepted, report=report))
+
+
+def parse_accepted(fields: Fields, doc_id: Any, where: str, *, report: Report) -> Record | None:
+    """As `parse_any`; None where somebody rejected, ignored or flagged the record in Prodigy."""
+    if fields.get("answer", "accept") != "accept":
+        report.add_problem("rejected", f"{doc_id} ({where})", fields)
+        return None
+    for key, kind in UNREAD.items():
+        unread = fields.get(key)
+        report.add_unread(kind, len(unread) if isinstance(unread, list | dict) else 0)
+    return parse_any(fields, doc_id, where)
 
 
 def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:
-    """Offsets where `text` is a string, words where it is a list."""
-    parse = parse_words if isinstance(fields.get("text"), list) else parse_offsets
-    return parse(fields, doc_id, where)
+    """Words where `text` is a list, else offsets under the first of `ITEM_KEYS` that there is."""
+    if isinstance(fields.get("text"), list):
+        return parse_words(fields, doc_id, where)
+    if "text" not in fields and "raw" in fields:
+        return parse_offsets(fields, doc_id, where, text_key="raw", items_key="raw_entity")
+    found = next((key for key in ITEM_KEYS if key in fields), None)
+    if found is None and "answer" in fields:  # Prodigy leaves out `spans` where there are none
+        fields, found = {**fields, "spans": []}, "spans"
+    text_key = "data" if "text" not in fields and "data" in fields else "text"  # doccano 1.5
+    return parse_offsets(fields, doc_id, where, text_key=text_key, items_key=found or "spans")
 
 
 def parse_offsets(
     fields: Fields, doc_id: Any, where: str, *, text_key: str = "text", items_key: str = "spans"
 ) -> TextRecord:
     """`{"text": str, "spans": [{"start", "end", "label"}, ...]}`, in characters, ends exclusive."""
-    text = _field(fields, text_key, str, "a string")
-    return TextRecord(doc_id, where, text, _field(fields, items_key, list, "a list"))
+    text = required(fields, text_key, str, "a string")
+    items = required(fields, items_key, list, "a list")
+    return TextRecord(doc_id, where, text, [_with_start_and_end(item) for item in items])
 
 
 def parse_words(fields: Fields, doc_id: Any, where: str) -> WordsRecord:
     """`{"text": [words], "entity": [[start, end, [words], label], ...]}`, in words."""
-    words = _field(fields, "text", list, "a list of words")
+    words = required(fields, "text", list, "a list of words")
     if not all(isinstance(word, str) for word in words):
         raise ValueError("'text' should be a list of words, but not all of its items are strings")
-    return WordsRecord(doc_id, where, words, _field(fields, "entity", list, "a list"))
+    return WordsRecord(doc_id, where, words, required(fields, "entity", list, "a list"))
 
 
-def _field(fields: Fields, key: str, kind: type, description: str) -> Any:
+def required(fields: Any, key: str, kind: type, description: str) -> Any:
+    """The value of a key, which has to be there and of that type."""
+    if not isinstance(fields, dict):
+        raise ValueError(f"expected a JSON object, but found {type(fields).__name__}")
     if key not in fields:
         raise ValueError(f"the record has no '{key}'; its keys are {sorted(fields)}")
     if not isinstance(fields[key], kind):
@@ -64,8 +117,15 @@ def _field(fields: Fields, key: str, kind: type, description: str) -> Any:
     return fields[key]
 
 
+def _with_start_and_end(item: Any) -> Any:
+    if isinstance(item, Mapping) and "start_offset" in item:
+        return {**item, "start": item["start_offset"], "end": item.get("end_offset")}
+    return item
+
+
 READERS: dict[str, Reader] = {
-    "jsonl": partial(read_jsonl, parse=parse_any),
+    "jsonl": read_any_jsonl,
+    "json": read_any_json,
     "offsets": partial(read_jsonl, parse=parse_offsets),
     "tokens": partial(read_jsonl, parse=parse_words),
     "raw": partial(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from spacy.language import Language
@@ -21,7 +21,8 @@ def doc_from_offsets(
     widened to whole tokens. Both are counted in the report, like everything that is left out.
 
     text (str): The text, kept character for character.
-    items: Annotations with character offsets, end exclusive.
+    items: Annotations with character offsets, end exclusive. Where one lists its `text` as well,
+        and other characters but whitespace stand at its place, it is left out.
     where (str): The document's name, for the report.
     """
     doc = nlp.make_doc(text)
@@ -30,11 +31,21 @@ def doc_from_offsets(
     return doc
 
 
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are the same but for whitespace, which tools write in their own ways."""
+    return one == other or "".join(one.split()) == "".join(other.split())
+
+
 def _aligned(
     doc: Doc, annotations: Iterable[Annotation], report: Report, where: str
 ) -> Iterator[tuple[Annotation, Span]]:
+    text = doc.text
     for annotation in annotations:
-        characters = doc.text[annotation.start : annotation.end]
+        characters = text[annotation.start : annotation.end]
+        listed = annotation.item.get("text") if isinstance(annotation.item, Mapping) else None
+        if isinstance(listed, str) and not same_text(listed, characters):
+            report.add_problem("other text", where, annotation.item)
+            continue
         ends = trimmed(annotation, map(str.isspace, characters), report=report, where=where)
         if ends is None:
             continue

@@ -8,19 +8,25 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from . import conll, jsonl, scirex, webanno
+from . import brat, conll, jsonl, label_studio, scirex, squad, uima, webanno
+from .detect import detect_format
+from .docbin import read_docbin
 from .offsets import doc_from_offsets
-from .records import Reader, Record, TextRecord
+from .records import Reader, Record, TextRecord, check_id
 from .report import Report
 from .words import doc_from_words
 
 READERS: dict[str, Reader] = {
     **jsonl.READERS,
+    **label_studio.READERS,
+    **brat.READERS,
+    **squad.READERS,
     **scirex.READERS,
     **conll.READERS,
     **webanno.READERS,
+    **uima.READERS,
 }
-FORMATS = ("auto", *READERS)
+FORMATS = ("auto", *READERS, "spacy")
 
 
 def read_docs(
@@ -38,17 +44,20 @@ def read_docs(
     if record_format not in FORMATS:
         raise ValueError(f"format should be one of {FORMATS}, but is {record_format!r}")
     name = detect_format(path) if record_format == "auto" else record_format
+    if name == "spacy":
+        yield from read_docbin(path, nlp.vocab, spans_key=spans_key, report=report)
+        return
     for record in READERS[name](path, report):
-        yield doc_from_record(nlp, record, spans_key=spans_key, report=report)
-
-
-def detect_format(path: Path) -> str:
-    """The name of the format of a file or folder."""
-    return "jsonl"
+        try:
+            doc = doc_from_record(nlp, record, spans_key=spans_key, report=report)
+        except ValueError as error:  # of spaCy, e.g. for half a surrogate pair
+            raise ValueError(f"{path}, {record.where}: {error}") from error
+        yield doc
 
 
 def doc_from_record(nlp: Language, record: Record, *, spans_key: str, report: Report) -> Doc:
     """Build the document, with what can be kept of its annotations; the rest is in the report."""
+    check_id(record.doc_id)
     where = f"{record.doc_id} ({record.where})"
     if isinstance(record, TextRecord):
         doc = doc_from_offsets(

@@ -41,3 +41,16 @@ Record = TextRecord | WordsRecord
 # Reads a file, or a folder, and counts in the report what cannot become an item of a record.
 # Raises ValueError with the file and the line for what is not of the format.
 Reader = Callable[[Path, Report], Iterator[Record]]
+
+# What spaCy stores as a whole number.
+MIN_ID, MAX_ID = -(2**63), 2**64 - 1
+
+
+def check_id(doc_id: Any) -> None:
+    """Raise ValueError for what cannot be a document's name."""
+    if isinstance(doc_id, str):
+        doc_id.encode()  # raises UnicodeEncodeError, which is one, for half a surrogate pair
+        return
+    is_number = type(doc_id) is float or (type(doc_id) is int and MIN_ID <= doc_id <= MAX_ID)
+    if not is_number:
+        raise ValueError(f"a document's name should be a string or a number, but is {doc_id!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
@@ -15,12 +16,23 @@ PROBLEMS = {
     "unlabelled": "left out: the label is missing or empty",
     "empty": "left out: the end is not after the start",
     "out of range": "left out: outside the text",
+    "discontinuous": "left out: in several pieces, with text between them",
+    "other text": "left out: the text listed with it is not that at its place",
+    "not in characters": "left out: its place is not given in characters of a text",
     "only whitespace": "left out: nothing but whitespace",
     "duplicate": "left out: the same tokens and label twice",
     "whitespace at an end": "kept, trimmed",
     "ends inside a token": "kept, widened to whole tokens",
     "empty word": "kept, as a space",
     "other words": "kept: the words listed with it are not those at its place",
+    "unusable score": "kept, without its score: not a finite number",
+    "predicted": "kept: predictions, as nobody annotated the document",
+    "from doc.ents": "kept: there are no spans under the key, so named entities are taken",
+    "other spans key": "not taken: spans under another key",
+    "no annotation file": "document kept, without annotations",
+    "not annotated": "document left out: nobody annotated it",
+    "rejected": "document left out: rejected, ignored or skipped by its annotator",
+    "second annotator": "left out: of a document's annotators, one is taken",
     "broken tags": "kept: begins or ends without the tag that says so",
 }
 
@@ -38,8 +50,10 @@ class Report:
     """Counts of documents, tokens, spans and problems, with the first few of each problem.
 
     unread: What the files hold that is not to become spans, by kind.
+    on_problem: Called with each problem, what is done about it, where, and the whole item.
     """
 
+    on_problem: Callable[[str, str, str, object], None] | None = None
     docs: int = 0
     tokens: int = 0
     labels: dict[str, LabelCount] = field(default_factory=dict)
@@ -67,7 +81,9 @@ class Report:
         self.problems[problem] += 1
         examples = self.examples.setdefault(problem, [])
         if len(examples) < N_EXAMPLES:
-            examples.append(f"{where}: {_shorten(repr(item))}")
+            examples.append(f"{where}: {_shorten(_shown(item))}")
+        if self.on_problem:
+            self.on_problem(problem, PROBLEMS[problem], where, item)
 
     def add_unread(self, kind: str, count: int) -> None:
         """Count what a format holds besides labelled spans, e.g. relations: no problem."""
@@ -89,6 +105,13 @@ class Report:
         """All problems as one message."""
         counts = f"{self.problems.total()} problems with the annotations of {source}:"
         return "\n".join([counts, *self.problem_lines()])
+
+
+def _shown(item: object) -> str:
+    try:
+        return repr(item)
+    except RecursionError:
+        return "nested too deeply to be shown"
 
 
 def _shorten(text: str, width: int = 100) -> str:

@@ -255,4 +255,4 @@ def test_reader_names_what_it_needs(nlp: Language, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no documents"):
         list(create_jsonl_corpus(write(tmp_path / "empty.jsonl"))(nlp))
     with pytest.raises(ValueError, match="format should be one of"):
-        list(create_jsonl_corpus(tmp_path / "a.jsonl", format="json")(nlp))
+        list(create_jsonl_corpus(tmp_path / "a.jsonl", format="csv")(nlp))

@@ -1,0 +1,64 @@
+"""What the commands that read annotated files have in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import spacy
+import typer
+from spacy.tokens import Doc
+from tqdm import tqdm
+from wasabi import msg
+
+from ..corpora.readers import FORMATS, read_docs
+from ..corpora.report import Report
+
+InputPath = Annotated[
+    Path,
+    typer.Argument(metavar="IN", help="An annotated file, perhaps packed (.gz, .xz), or a folder"),
+]
+Format = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}")]
+SpansKey = Annotated[str, typer.Option(help="Where annotations are in doc.spans")]
+Lang = Annotated[str, typer.Option(help="The language whose tokenizer is used")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail where annotations had to be changed or left out")
+]
+ReportPath = Annotated[
+    Path | None,
+    typer.Option("--report", help="Write every problem, with its item, to this file of JSON lines"),
+]
+
+
+def read_corpus(
+    path: Path, report: Report, *, record_format: str, spans_key: str, lang: str, strict: bool
+) -> Iterator[Doc]:
+    """The documents of a file or folder of any length, one by one, with a progress bar.
+
+    At their end raises ValueError if there were none and, if `strict`, for any problem: whoever
+    writes them makes no file before that.
+    """
+    try:
+        nlp = spacy.blank(lang)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    # spaCy's limit is for components that need much memory; here is only a tokenizer.
+    nlp.max_length = sys.maxsize
+    docs = read_docs(path, nlp, spans_key=spans_key, record_format=record_format, report=report)
+    yield from tqdm(docs, desc=path.name, unit=" docs")
+    if report.docs == 0:
+        raise ValueError("\n".join([f"{path} has no documents", *report.problem_lines()]))
+    if strict and report.problems:
+        raise ValueError(report.problem_summary(path))
+
+
+def print_report(report: Report) -> None:
+    """Print what a corpus holds, and what had to be changed in it."""
+    rows = [(name, count.spans, count.longest) for name, count in sorted(report.labels.items())]
+    header = ("Label", "Spans", "Longest (tokens)")
+    footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
+    msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))
+    for line in report.problem_lines():
+        msg.text(line) if line.startswith(" ") else msg.warn(line)

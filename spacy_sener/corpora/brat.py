@@ -1,0 +1,104 @@
+"""brat's standoff: texts in .txt files, and their annotations in .ann files beside them.
+
+The .a1 and .a2 files of the BioNLP tasks, which divide a text's annotations, are read as well.
+Offsets count characters, and a line break counts as it is in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from .files import numbered_lines, open_text, plain_path, plain_suffix
+from .records import Reader, Record, TextRecord
+from .report import Report
+
+ANNOTATIONS = (".ann", ".a1", ".a2")
+SUFFIXES = (".txt", *ANNOTATIONS)
+PIECE = r"-?\d{1,18} -?\d{1,18}"
+SPAN = re.compile(rf"T\S*\t(\S+) ({PIECE}(?:;{PIECE})*)(?:\t(.*))?")
+# What other lines hold, by the character they begin with.
+UNREAD = {
+    "R": "relations",
+    "*": "relations",
+    "E": "events",
+    "A": "attributes",
+    "M": "attributes",
+    "N": "normalizations",
+    "#": "notes",
+}
+
+
+def read_brat(path: Path, report: Report) -> Iterator[Record]:
+    """The texts of a folder and of the folders in it, or the one that a file belongs to.
+
+    An annotation in several pieces is left out, unless there is only whitespace between them: so
+    brat writes one that goes on after a line break. Relations, events, attributes, normalizations
+    and notes are counted. The document's name is its path in the folder, without suffix.
+    """
+    for name, files in sorted(_documents(path).items()):
+        yield _record(path, name, files, report)
+
+
+def _documents(path: Path) -> dict[str, dict[str, Path]]:
+    """By the name of each document, its files by their suffix."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    folder = path if path.is_dir() else path.parent
+    found: dict[str, dict[str, Path]] = {}
+    for file in folder.rglob("*") if path.is_dir() else folder.iterdir():
+        if plain_suffix(file) in SUFFIXES and file.is_file():
+            found.setdefault(_name(file, folder), {})[plain_suffix(file)] = file
+    if not path.is_dir():
+        return {name: found.get(name, {}) for name in [_name(path, folder)]}
+    return found
+
+
+def _name(file: Path, folder: Path) -> str:
+    return plain_path(file).with_suffix("").relative_to(folder).as_posix()
+
+
+def _record(path: Path, name: str, files: dict[str, Path], report: Report) -> TextRecord:
+    annotations = [files[suffix] for suffix in ANNOTATIONS if suffix in files]
+    if ".txt" not in files:
+        raise ValueError(f"{path}: there is no text {name}.txt beside {name}.ann")
+    where = ", ".join(file.name for file in annotations or [files[".txt"]])
+    if not annotations:
+        report.add_problem("no annotation file", f"{name} ({where})", files[".txt"].name)
+    with open_text(files[".txt"]) as file:
+        text = file.read()
+    items = [item for file in annotations for item in _items(file, text, name, report)]
+    return TextRecord(name, where, text, items)
+
+
+def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
+    for number, line in numbered_lines(path):
+        place = f"{name} ({path.name}, line {number})"
+        if line[:1] in UNREAD:
+            report.add_unread(UNREAD[line[0]], 1)
+            continue
+        if not line.strip():
+            continue
+        match = SPAN.fullmatch(line)
+        if match is None:
+            report.add_problem("malformed", place, line)
+            continue
+        label, offsets, listed = match.groups()
+        pieces = [tuple(map(int, piece.split())) for piece in offsets.split(";")]
+        if any(_gaps(text, pieces)):
+            report.add_problem("discontinuous", place, line)
+            continue
+        start, end = pieces[0][0], pieces[-1][1]
+        yield {"start": start, "end": end, "label": label, "text": listed, "line": number}
+
+
+def _gaps(text: str, pieces: list[tuple[int, ...]]) -> Iterator[str]:
+    """What stands between pieces, but whitespace; pieces that go backwards have a gap, too."""
+    for (_, end), (start, _) in pairwise(pieces):
+        yield text[end:start].strip() if end <= start else "backwards"
+
+
+READERS: dict[str, Reader] = {"brat": read_brat}

@@ -1,0 +1,85 @@
+"""Which format a file is of, from its name and from how it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .brat import ANNOTATIONS
+from .files import open_text, plain_path, plain_suffix
+from .json_lists import top_level_keys
+from .tags import is_tag
+
+BY_SUFFIX = {
+    ".spacy": "spacy",
+    **dict.fromkeys(ANNOTATIONS, "brat"),
+    ".xmi": "uima",
+    ".zip": "uima",
+    **dict.fromkeys((".bio", ".conll", ".iob", ".iob2"), "conll"),
+}
+LABEL_STUDIO_KEYS = {"annotation_id", "annotations", "completions", "predictions"}
+HEAD = 4096  # characters
+
+
+def detect_format(path: Path) -> str:
+    """The name of the format of a file or folder.
+
+    Raises ValueError, saying what is there, where no format fits.
+    """
+    if path.is_dir():
+        return _folder_format(path)
+    by_suffix = BY_SUFFIX.get(plain_suffix(path))
+    if by_suffix is not None:
+        return by_suffix
+    if plain_suffix(path) == ".txt" and _has_annotations(path):
+        return "brat"
+    with open_text(path) as file:
+        head = file.read(HEAD).lstrip()
+    if head.startswith(("{", "[")):
+        return _json_format(path)
+    if head.startswith("#FORMAT=WebAnno TSV 3"):
+        return "webanno"
+    if head.startswith("<") and "xmi:XMI" in head:
+        return "uima"
+    if any(_is_tagged(line) for line in head.splitlines()[:-1]):
+        return "conll"
+    if not head:
+        return "jsonl"  # of no documents
+    raise _unknown(path, f"it begins with {head[:40]!r}")
+
+
+def _folder_format(path: Path) -> str:
+    suffixes = {plain_suffix(file) for file in path.rglob("*") if file.is_file()}
+    for name in ("brat", "uima"):
+        if any(BY_SUFFIX.get(suffix) == name for suffix in suffixes):
+            return name
+    raise _unknown(path, f"in the folder are files that end in {sorted(suffixes)}")
+
+
+def _has_annotations(text: Path) -> bool:
+    """Whether there are annotations beside a text."""
+    names = {text.with_name(plain_path(text).stem + suffix).name for suffix in ANNOTATIONS}
+    return any(plain_path(file).name in names for file in text.parent.iterdir())
+
+
+def _json_format(path: Path) -> str:
+    keys = top_level_keys(path)
+    is_list = next(keys)[1] == "["
+    seen = set()
+    for key, value_begins_with in keys:
+        if key.startswith("%"):
+            return "uima"
+        if key == "data" and value_begins_with == "[":
+            return "squad"
+        seen.add(key)
+    if is_list:
+        return "label-studio" if seen & LABEL_STUDIO_KEYS else "json"
+    return "scirex" if {"words", "ner"} <= seen else "jsonl"
+
+
+def _is_tagged(line: str) -> bool:
+    cells = line.split()
+    return len(cells) > 1 and (cells[0] == "-DOCSTART-" or (is_tag(cells[-1]) and cells[-1] != "_"))
+
+
+def _unknown(path: Path, seen: str) -> ValueError:
+    return ValueError(f"the format of {path} is not known, {seen}: name it with --format")

@@ -1,0 +1,44 @@
+"""spaCy's own binary format: documents as they are, with tokens, spans and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from .files import read_bytes
+from .records import check_id
+from .report import Report
+
+
+def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> Iterator[Doc]:
+    """The documents of a .spacy file, which has to fit into memory, though not as documents.
+
+    Where there are no spans under the key, named entities are taken, if there are any, and spans
+    under other keys only counted: both are in the report.
+    """
+    try:
+        doc_bin = DocBin().from_bytes(read_bytes(path))
+        docs = doc_bin.get_docs(vocab)
+        for number, doc in enumerate(docs, 1):
+            doc.user_data.setdefault("doc_id", f"{path.name}:{number}")
+            check_id(doc.user_data["doc_id"])
+            where = f"{doc.user_data['doc_id']} (document {number})"
+            _take_spans(doc, spans_key, report, where)
+            report.add_doc(doc, spans_key)
+            yield doc
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
+
+
+def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
+    if spans_key in doc.spans:
+        return
+    for key, group in doc.spans.items():
+        if group:
+            report.add_problem("other spans key", where, {"key": key, "spans": len(group)})
+    if doc.ents:
+        report.add_problem("from doc.ents", where, {"ents": len(doc.ents)})
+    doc.spans[spans_key] = list(doc.ents)

@@ -1,0 +1,79 @@
+"""Documents as JSON lines, as the readers of this package take them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+
+from .files import create_text
+
+Fields = dict[str, Any]
+
+
+def write_jsonl(path: Path, docs: Iterable[Doc], *, spans_key: str) -> None:
+    """Write one document a line, all or nothing; packed if the name ends in `.gz` or `.xz`."""
+    with create_text(path) as file:
+        for doc in docs:
+            file.write(json.dumps(doc_record(doc, spans_key), ensure_ascii=False) + "\n")
+
+
+def doc_record(doc: Doc, spans_key: str) -> Fields:
+    """`{"doc_id", "text", "spans": [{"start", "end", "label", "score"}, ...]}`, in characters.
+
+    A document that was made of words keeps them: `{"doc_id", "text": [words], "entity": [[start,
+    end, [words], label], ...]}`, or such mappings where there are scores.
+    """
+    name = {"doc_id": doc.user_data["doc_id"]} if "doc_id" in doc.user_data else {}
+    words = [token.text for token in doc]
+    in_words = doc.has_unknown_spaces
+    spans = [
+        {
+            "start": span.start if in_words else span.start_char,
+            "end": span.end if in_words else span.end_char,
+            "label": span.label_,
+            **score,
+        }
+        for span, score in zip(doc.spans[spans_key], _scores(doc, spans_key), strict=True)
+    ]
+    if not in_words:
+        return {**name, "text": doc.text, "spans": spans}
+    return {**name, "text": words, "entity": [_word_item(span, words) for span in spans]}
+
+
+def _scores(doc: Doc, spans_key: str) -> list[dict[str, float]]:
+    group = doc.spans[spans_key]
+    scores = group.attrs.get("scores")
+    if scores is None:
+        return [{} for _ in group]
+    if len(scores) != len(group):
+        name = doc.user_data.get("doc_id", "a document")
+        raise ValueError(f"{name}: {len(group)} spans, but {len(scores)} scores")
+    return [{} if math.isnan(score) else {"score": float(score)} for score in scores]
+
+
+def _word_item(span: Fields, words: list[str]) -> Fields | list[Any]:
+    if "score" in span:
+        return span
+    return [span["start"], span["end"], words[span["start"] : span["end"]], span["label"]]
+
+
+@contextmanager
+def problems_to(path: Path | None) -> Iterator[Callable[[str, str, str, object], None] | None]:
+    """What `Report.on_problem` can be to write every problem to a file of JSON lines."""
+    if path is None:
+        yield None
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf8") as file:
+
+        def write(problem: str, done: str, where: str, item: object) -> None:
+            fields = {"problem": problem, "done": done, "where": where, "item": item}
+            file.write(json.dumps(fields, default=repr) + "\n")
+
+        yield write

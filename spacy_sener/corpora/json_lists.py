@@ -1,0 +1,146 @@
+"""Long lists in JSON, element by element, so that a large file needs little memory.
+
+Of the libraries that do this, ijson puts "?" for half a surrogate pair, which changes a text and
+says nothing, and takes memory by the square of the depth. Here the standard library reads the
+elements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from .files import open_text
+
+CHUNK = 1 << 16  # characters
+WHITESPACE = " \t\r\n"
+DECODER = json.JSONDecoder()
+
+
+def json_list(path: Path, *, key: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Each element of a file that is one list, with its place, e.g. "record 2, line 40".
+
+    key (str): The file is an object instead, and holds the list under this key.
+    Raises ValueError, naming file and line, for what is not JSON, or not such a list.
+    """
+    with open_text(path) as file:
+        text = JsonText(path, file)
+        if key is not None:
+            text.go_to_value(key)
+        yield from text.elements()
+        if key is None and text.peek():
+            raise text.error("there is something after the list")
+
+
+def top_level_keys(path: Path) -> Iterator[tuple[str, str]]:
+    """The keys of the object that a JSON file is, or begins with if it is a list of objects.
+
+    With each key comes the first character of its value; with "", before all, that of the file. No
+    more is read than is asked for.
+    """
+    with open_text(path) as file:
+        text = JsonText(path, file)
+        yield "", text.peek()
+        if text.peek() == "[":
+            text.expect("[")
+        if text.peek() == "{":
+            for key in text.object_keys():
+                yield key, text.peek()
+
+
+class JsonText:
+    """A JSON file that is read from its start to its end, value by value."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self.path, self._file = path, file
+        self.line = 1
+        self._buffer, self._at, self._chunk = "", 0, CHUNK
+
+    def peek(self) -> str:
+        """The next character that is not whitespace; "" at the end."""
+        while True:
+            while self._at < len(self._buffer):
+                if self._buffer[self._at] not in WHITESPACE:
+                    return self._buffer[self._at]
+                self._go_to(self._at + 1)
+            if not self._read():
+                return ""
+
+    def expect(self, characters: str) -> str:
+        """Go past the next character, which is one of these."""
+        found = self.peek()
+        if not found or found not in characters:
+            expected = " or ".join(repr(character) for character in characters)
+            what = repr(found) if found else "the end of the file"
+            raise self.error(f"expected {expected}, but found {what}")
+        self._go_to(self._at + 1)
+        return found
+
+    def value(self) -> Any:
+        """Read the next value."""
+        self.peek()
+        while True:
+            try:
+                value, end = DECODER.raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError as error:
+                if not self._read():
+                    self._go_to(error.pos)
+                    raise self.error(error.msg) from error
+            except (ValueError, RecursionError) as error:
+                raise self.error(str(error)) from error
+            else:
+                # A number at the end of what is read may go on.
+                if end < len(self._buffer) or not self._read():
+                    self._go_to(end)
+                    return value
+
+    def elements(self) -> Iterator[tuple[str, Any]]:
+        """Read a list, and give each element with its place."""
+        self.expect("[")
+        number = 0
+        while number or self.peek() != "]":
+            number += 1
+            self.peek()
+            place = f"record {number}, line {self.line}"
+            yield place, self.value()
+            if self.expect(",]") == "]":
+                return
+        self.expect("]")
+
+    def object_keys(self) -> Iterator[str]:
+        """Read an object, and give each key; its value is read when the next key is asked for."""
+        self.expect("{")
+        while self.peek() == '"':
+            key = self.value()
+            self.expect(":")
+            yield key
+            self.value()
+            if self.expect(",}") == "}":
+                return
+
+    def go_to_value(self, key: str) -> None:
+        """Read an object up to the value of a key."""
+        seen = []
+        for found in self.object_keys():
+            if found == key:
+                return
+            seen.append(found)
+        raise self.error(f"there is no '{key}', only {seen}")
+
+    def error(self, message: str) -> ValueError:
+        """An error that names file and line."""
+        return ValueError(f"{self.path}, line {self.line}: {message}")
+
+    def _go_to(self, at: int) -> None:
+        self.line += self._buffer.count("\n", self._at, at)
+        self._at = at
+
+    def _read(self) -> bool:
+        """Read on, twice as much while a value goes on, and drop what is done; False at the end."""
+        self._chunk = CHUNK if self._at else 2 * self._chunk
+        more = self._file.read(self._chunk)
+        if more:
+            self._buffer, self._at = self._buffer[self._at :] + more, 0
+        return bool(more)

@@ -1,0 +1,61 @@
+"""SQuAD's JSON, which CUAD takes for its contracts: answers to questions are labelled spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .json_lists import json_list
+from .jsonl import Fields, required
+from .records import Reader, Record, TextRecord
+from .report import Report
+
+
+def read_squad(path: Path, report: Report) -> Iterator[Record]:
+    """A document for each paragraph of each article, with its answers.
+
+    The label is what follows "__" in the question's id, as in CUAD ("..__Document Name"), or else
+    the question itself. The document's name is the article's title, with the paragraph's number
+    behind a "#" if there are several.
+    """
+    for where, article in json_list(path, key="data"):
+        try:
+            yield from _paragraphs(article, where, report)
+        except ValueError as error:
+            raise ValueError(f"{path}, {where}: {error}") from error
+
+
+def _paragraphs(article: Any, where: str, report: Report) -> Iterator[TextRecord]:
+    paragraphs = required(article, "paragraphs", list, "a list")
+    title = article.get("title") or where.partition(",")[0]
+    for number, paragraph in enumerate(paragraphs, 1):
+        text = required(paragraph, "context", str, "a string")
+        questions = required(paragraph, "qas", list, "a list")
+        name = title if len(paragraphs) == 1 else f"{title}#{number}"
+        items = [item for question in questions for item in _items(question, report)]
+        yield TextRecord(name, where, text, items)
+
+
+def _items(question: Any, report: Report) -> Iterator[Any]:
+    answers = required(question, "answers", list, "a list")
+    report.add_unread("plausible answers", len(question.get("plausible_answers") or []))
+    for answer in answers:
+        yield _item(answer, _label(question)) if isinstance(answer, dict) else answer
+
+
+def _item(answer: Fields, label: Any) -> Fields:
+    start, text = answer.get("answer_start"), answer.get("text")
+    end = start + len(text) if type(start) is int and isinstance(text, str) else None
+    score = {"score": answer["score"]} if "score" in answer else {}
+    return {"start": start, "end": end, "label": label, "text": text, **score}
+
+
+def _label(question: Fields) -> Any:
+    name = question.get("id")
+    if isinstance(name, str) and "__" in name:
+        return name.rpartition("__")[2]
+    return question.get("question")
+
+
+READERS: dict[str, Reader] = {"squad": read_squad}
