@@ -1,0 +1,190 @@
+"""UIMA CAS: XMI, and the JSON that INCEpTION exports, read by the library dkpro-cassis.
+
+XMI needs its type system, `TypeSystem.xml` in the same folder or, as INCEpTION exports it, in the
+same `.zip`. The JSON holds it. A file is read whole. A document type in XML, which could hold
+entities that grow or read other files, is refused.
+
+Offsets of the files count UTF-16 units; cassis turns them into offsets in characters. The label is
+the value of one feature of a layer, see `layers`; relations, chains and layers of linguistic
+annotations are counted, and not read.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from xml.parsers import expat
+
+from .files import open_text, plain_suffix, read_bytes
+from .layers import has_spans, label_feature, short_name
+from .records import Reader, TextRecord
+from .report import Report
+
+if TYPE_CHECKING:
+    from cassis import Cas, View
+    from cassis.typesystem import FeatureStructure, Type, TypeSystem
+
+SUFFIXES = (".xmi", ".json", ".zip")
+TYPE_SYSTEM = "typesystem.xml"
+ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
+METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
+# Layers with both features hold relations, or the links of chains.
+NO_SPANS = ({"Governor", "Dependent"}, {"referenceType", "referenceRelation"})
+# What cassis says of an offset that it leaves as it is.
+WRONG_OFFSET = re.compile(r"Not mapping external offset \[(-?\d+)\]")
+
+
+def read_uima(path: Path, report: Report) -> Iterator[TextRecord]:
+    """The documents of a file, or of all files of a folder and of the folders in it."""
+    if path.is_dir():
+        for file in sorted(file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES):
+            yield from read_uima(file, report)
+    elif plain_suffix(path) == ".zip":
+        for name, cas in _load_zip(path):
+            yield from _records(path / name, cas, report)
+    else:
+        load = _load_json if plain_suffix(path) == ".json" else _load_xmi_file
+        yield from _records(path, load(path), report)
+
+
+def _load_json(path: Path) -> Cas:
+    with open_text(path) as file:
+        text = file.read()
+
+    def load() -> Cas:
+        from cassis import load_cas_from_json
+
+        return load_cas_from_json(text)
+
+    return _loaded(path, load)
+
+
+def _load_xmi_file(path: Path) -> Cas:
+    data = read_bytes(path)
+    beside = (file for file in path.parent.iterdir() if file.name.lower() == TYPE_SYSTEM)
+    type_system = next(beside, None)
+    return _load_xmi(path, data, read_bytes(type_system) if type_system else None)
+
+
+def _load_zip(path: Path) -> Iterator[tuple[str, Cas]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{path} is truncated, damaged or locked: {error}") from error
+    types = {name.lower().rpartition("/")[0::2]: data for name, data in files.items()}
+    for name, data in sorted(files.items()):
+        if name.lower().endswith(".xmi"):
+            folder = name.lower().rpartition("/")[0]
+            yield name, _load_xmi(path / name, data, types.get((folder, TYPE_SYSTEM)))
+
+
+def _load_xmi(path: Path, data: bytes, type_system: bytes | None) -> Cas:
+    if type_system is None:
+        raise ValueError(f"{path} needs its TypeSystem.xml in the same folder")
+    _check_xml(path.with_name("TypeSystem.xml"), type_system)
+    _check_xml(path, data)
+
+    def load() -> Cas:
+        from cassis import load_cas_from_xmi, load_typesystem
+
+        types = load_typesystem(io.BytesIO(type_system))
+        return load_cas_from_xmi(io.BytesIO(data), typesystem=types)
+
+    return _loaded(path, load)
+
+
+def _check_xml(path: Path, data: bytes) -> None:
+    """Raise ValueError, with the line, for what is not XML or declares a document type."""
+
+    def refuse(*_: object) -> NoReturn:
+        line = parser.CurrentLineNumber
+        raise ValueError(f"{path}, line {line}: a document type (DTD) is declared, none is read")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not XML: {error}") from error
+
+
+def _loaded(path: Path, load: Callable[[], Cas]) -> Cas:
+    """What `load` gives; all that cassis raises for a file that is not as it should be, clearly."""
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            cas = load()
+    except ImportError as error:
+        needed = "XMI and UIMA JSON need dkpro-cassis: pip install 'spacy-sener[uima]'"
+        raise ValueError(f"{path}: {needed}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} cannot be read as a CAS: {what}") from error
+    for warning in caught:
+        _check_warning(path, cas, warning.message)
+    return cas
+
+
+def _check_warning(path: Path, cas: Cas, warning: Warning | str) -> None:
+    """Raise ValueError for an offset between the halves of a character, which cassis would keep.
+
+    Those outside the text are left to the report.
+    """
+    match = WRONG_OFFSET.match(str(warning))
+    if match is None:
+        warnings.warn(f"{path}: {warning}", stacklevel=2)
+        return
+    texts = (view.sofa.sofaString or "" for view in cas.views)
+    if 0 <= int(match[1]) <= max(len(text.encode("utf-16-le")) // 2 for text in texts):
+        raise ValueError(f"{path}: the offset {match[1]} is inside a character of two UTF-16 units")
+
+
+def _records(path: Path, cas: Cas, report: Report) -> Iterator[TextRecord]:
+    for view in cas.views:
+        structures = view.get_all_fs()
+        text = view.sofa.sofaString
+        if text is None and structures:
+            raise ValueError(f"{path}: the view {view.sofa.sofaID} has annotations but no text")
+        if text is not None:
+            items = list(_items(structures, cas.typesystem, report))
+            yield TextRecord(_name(path, view, structures), f"view {view.sofa.sofaID}", text, items)
+
+
+def _name(path: Path, view: View, structures: list[FeatureStructure]) -> str:
+    metadata = (structure for structure in structures if structure.type.name == METADATA)
+    titles = (structure.documentTitle or structure.documentId for structure in metadata)
+    return next(titles, None) or path.name
+
+
+def _items(
+    structures: list[FeatureStructure], types: TypeSystem, report: Report
+) -> Iterator[dict[str, Any]]:
+    for structure in structures:
+        layer = structure.type
+        if _is_span_layer(layer, types):
+            feature = label_feature(_string_features(layer, types))
+            label = structure[feature] if feature else short_name(layer.name)
+            item = {"start": structure.begin, "end": structure.end, "label": label}
+            yield {**item, "layer": layer.name}
+        else:
+            report.add_unread(f"{layer.name}, annotations", 1)
+
+
+def _is_span_layer(layer: Type, types: TypeSystem) -> bool:
+    features = {feature.name for feature in layer.all_features}
+    is_annotation = types.is_instance_of(layer, ANNOTATION)
+    return is_annotation and has_spans(layer.name) and not any(no <= features for no in NO_SPANS)
+
+
+def _string_features(layer: Type, types: TypeSystem) -> list[str]:
+    features = layer.all_features
+    return [each.name for each in features if types.is_instance_of(each.rangeType, STRING)]
+
+
+READERS: dict[str, Reader] = {"uima": read_uima}
