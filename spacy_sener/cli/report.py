@@ -114,15 +114,21 @@ def report(
 def default_name(model: str) -> str:
     """The folder's, or that of the folder around it for the `model-best` of a training."""
     path = Path(model)
-    return path.resolve().parent.name if path.name in ("model-best", "model-last") else path.stem
+    if path.name in ("model-best", "model-last"):
+        return path.resolve().parent.name
+    return path.name.removesuffix(".spacy")
 
 
 def print_report(made: dict[str, Any]) -> None:
     """Print precision, recall and F: in all, per type and per length."""
-    groups = {"all": made["micro"], **made["per_type"], **made["per_length"]}
-    rows = [
-        (group, *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
-        for group, row in groups.items()
-    ]
-    header = ("Spans", "P", "R", "F", "Gold", "Predicted")
-    msg.table(rows, header=header, divider=True, aligns=("l", *"r" * 5))
+    for name, groups in (
+        ("", {"All": made["micro"]}),
+        ("Type", made["per_type"]),
+        ("Tokens", made["per_length"]),
+    ):
+        rows = [
+            (group, *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
+            for group, row in groups.items()
+        ]
+        header = (name, "P", "R", "F", "Gold", "Predicted")
+        msg.table(rows, header=header, divider=True, aligns=("l", *"r" * 5))

@@ -69,7 +69,7 @@ def calibration(
     The expected calibration error is the distance between the two, weighted by the spans of a bin:
     sum_b n_b / n * |mean_score_b - share_right_b|.
     """
-    edges = np.linspace(0, 1, N_BINS + 1)
+    edges = np.linspace(0, 1, N_BINS + 1, dtype=np.float32)  # as the scores: 0.9 is in 0.9 to 1
     counts, sums, n_right = _binned(scores, right, edges)
     kept = scores >= np.float32(lowest if threshold is None else threshold)
     _, kept_sums, kept_right = _binned(scores[kept], right[kept], edges)

@@ -136,8 +136,8 @@ def _examples(examples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[s
     yield "## Examples of errors"
     yield (
         "The worst first: by score where the type is wrong or the span spurious, by tokens where "
-        "ends are off, by length where the span was missed. A missed span has a score if it is only "
-        "below the threshold. In brackets: tokens."
+        "ends are off, by length where the span was missed. A missed span has a score if it is "
+        "only below the threshold. In brackets: tokens."
     )
     for error, rows in examples.items():
         yield f"### {ERROR_NAMES[error]}"

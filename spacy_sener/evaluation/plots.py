@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from .accuracy import BUCKETS
@@ -48,9 +49,9 @@ def draw_comparison(lengths: Mapping[str, Mapping[str, Sequence[float]]], path: 
     for i, (method, values) in enumerate(lengths.items()):
         places = [x for x, bucket in enumerate(buckets) if bucket in values]
         runs = [values[buckets[x]] for x in places]
-        means = [sum(run) / len(run) for run in runs]
-        below = [mean - min(run) for mean, run in zip(means, runs, strict=True)]
-        above = [max(run) - mean for mean, run in zip(means, runs, strict=True)]
+        means = [mean(run) for run in runs]
+        below = [middle - min(run) for middle, run in zip(means, runs, strict=True)]
+        above = [max(run) - middle for middle, run in zip(means, runs, strict=True)]
         # Side by side: where methods are equal both can be seen.
         shift = 0.08 * (i - (len(lengths) - 1) / 2)
         style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
@@ -66,7 +67,7 @@ def draw_comparison(lengths: Mapping[str, Mapping[str, Sequence[float]]], path: 
     axes.set_xticks(range(len(buckets)), buckets)
     _label(axes, "length in tokens", "F")
     axes.set_ylim(0, 1.02)
-    axes.legend(frameon=False)
+    _legend(axes, columns=3)
     _save(figure, path)
     return True
 
@@ -121,7 +122,7 @@ def _reliability(report: Mapping[str, Any]) -> Figure:
         axes.axvspan(0, lowest, color="#DDDDDD", linewidth=0, label=f"below {lowest:.2g}: not seen")
         axes.set_xlim(0, 1)
         _mark_threshold(axes, report["threshold"])
-    above.legend(frameon=False, loc="upper left")
+    _legend(above, columns=2)
     return figure
 
 
@@ -142,7 +143,7 @@ def _thresholds(report: Mapping[str, Any]) -> Figure:
     _label(axes, "threshold", "")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
-    axes.legend(frameon=False)
+    _legend(axes, columns=4)
     return figure
 
 
@@ -158,6 +159,11 @@ def _label(axes: Axes, x: str, y: str) -> None:
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(axes: Axes, columns: int) -> None:
+    """Above the axes, where it hides nothing."""
+    axes.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1.01))
 
 
 def _figure(

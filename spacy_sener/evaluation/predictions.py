@@ -46,7 +46,7 @@ def require_spans(data_path: Path, spans_key: str) -> int:
         while spans_key not in keys and (doc := next(docs, None)) is not None:
             keys.update(doc.spans)
     if spans_key not in keys:
-        raise ValueError(_no_spans(f"{data_path} holds no annotation", spans_key, keys))
+        raise ValueError(_no_spans(f"{data_path} has no annotation in", spans_key, keys))
     return n_documents
 
 
@@ -108,12 +108,12 @@ def require_predictions(keys: set[str], spans_key: str, source: str) -> None:
     keys: those of `doc.spans` in all of them.
     """
     if spans_key not in keys:
-        raise ValueError(_no_spans(f"{source} writes nothing", spans_key, keys))
+        raise ValueError(_no_spans(f"{source} writes nothing to", spans_key, keys))
 
 
 def _no_spans(what: str, spans_key: str, keys: set[str]) -> str:
     return (
-        f"{what} to doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}. "
+        f"{what} doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}. "
         "If yours is one of them, name it with --spans-key."
     )
 

@@ -1,0 +1,145 @@
+"""`python -m spacy sener report`, on real pipelines and through spaCy's own command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.cli.evaluate import evaluate
+from spacy.tokens import DocBin
+from spacy.training import Corpus
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli.report  # noqa: F401 - the import adds the command
+from spacy_sener.cli.report import default_name, report
+
+PLOTS = {"f_by_length.png", "reliability.png", "thresholds.png"}
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", "report", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("pipeline", ["sener", "spancat"])
+def test_figures_are_those_of_spacy_evaluate(
+    pipeline: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(pipeline)
+    made, _ = report(str(model), data, tmp_path)
+    expected = evaluate(str(model), data)
+    assert 0.1 < made["micro"]["f"] < 1
+    assert [made["micro"][n] for n in "prf"] == [expected[f"spans_sc_{n}"] for n in "prf"]
+    for label, row in made["per_type"].items():
+        assert {n: row[n] for n in "prf"} == expected["spans_sc_per_type"][label]
+    if pipeline == "sener":
+        for bucket, row in made["per_length"].items():
+            assert {n: row[n] for n in "prf"} == expected["spans_sc_per_length"][bucket]
+
+
+@pytest.mark.parametrize("pipeline", ["sener", "spancat"])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.6])
+def test_the_curve_is_what_the_pipeline_gives_at_each_threshold(
+    pipeline: str, threshold: float, data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """One pass at a low threshold is enough, though spans that clash are decided by score."""
+    model = request.getfixturevalue(pipeline)
+    made, _ = report(str(model), data, tmp_path)
+    [point] = [point for point in made["curve"] if point["threshold"] == threshold]
+    nlp = spacy.load(model)
+    nlp.get_pipe(pipeline).cfg["threshold"] = threshold
+    scores = nlp.evaluate(list(Corpus(data)(nlp)))
+    assert [point[n] for n in "prf"] == pytest.approx([scores[f"spans_sc_{n}"] for n in "prf"])
+
+
+def test_all_is_written(sener: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "report"
+    result = command(sener, data, out, "--name", "ours", "--n-examples", 2)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in out.iterdir()} == {"report.json", "report.md", *PLOTS}
+    made = json.loads((out / "report.json").read_text(encoding="utf8"))
+    assert (made["version"], made["name"], made["spans_key"]) == (1, "ours", "sc")
+    assert (made["threshold"], made["lowest_score"]) == (0.5, 0.05)
+    assert made["tokens_per_second"] > 0
+    assert made["reach"]["span_window"] == 5
+    # "worked in Berlin from 2010 until 2014" has seven tokens, and five steps reach over six.
+    assert made["reach"]["per_type"]["JOB"]["recall_ceiling"] == 0
+    assert max(len(rows) for rows in made["examples"].values()) <= 2
+    assert all(row["doc_id"].startswith("doc-") for row in made["examples"]["missed"])
+    page = (out / "report.md").read_text(encoding="utf8")
+    assert all(f"]({name})" in page for name in PLOTS)
+
+
+def test_the_threshold_is_put_back(sener: Path, data: Path) -> None:
+    from spacy_sener.evaluation.predictions import from_pipeline
+
+    nlp = spacy.load(sener)
+    run = from_pipeline(nlp, data, spans_key="sc")
+    next(run.examples)
+    assert nlp.get_pipe("sener").cfg["threshold"] == 0.05
+    list(run.examples)
+    assert nlp.get_pipe("sener").cfg["threshold"] == 0.5
+
+
+def test_predictions_from_a_file(sener: Path, data: Path, tmp_path: Path) -> None:
+    nlp = spacy.load(sener)
+    predicted = DocBin(docs=nlp.pipe(eg.predicted for eg in Corpus(data)(nlp)))
+    predicted.to_disk(tmp_path / "predicted.spacy")
+    from_file, _ = report(str(tmp_path / "predicted.spacy"), data, tmp_path / "a")
+    from_model, _ = report(str(sener), data, tmp_path / "b")
+    for part in ("documents", "micro", "per_type", "per_length", "nesting", "errors"):
+        assert from_file[part] == from_model[part]
+    assert (from_file["name"], from_file["threshold"]) == ("predicted", None)
+    assert from_file["tokens_per_second"] is None
+    # What is below the threshold is not in the file.
+    lowest = from_file["calibration"]["lowest_score"]
+    assert lowest >= 0.5
+    assert min(point["threshold"] for point in from_file["curve"]) == lowest
+
+
+def test_without_matplotlib(
+    spancat: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = command(spancat, data, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "pip install 'spacy-sener[plots]'" in " ".join(result.output.split())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.json", "report.md"}
+    assert "![" not in (tmp_path / "out" / "report.md").read_text(encoding="utf8")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("sener", ("--spans-key", "x"), r"has no annotation in doc.spans['x'].*['sc']"),
+        ("bare", (), "doc.spans['sc']. The keys that are there: none"),
+        ("nowhere", (), "[E050]"),
+        ("other.spacy", (), "Document 1 of"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_written(
+    model: str,
+    options: tuple[str, ...],
+    message: str,
+    data: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    known = {"sener", "bare"}
+    source: Any = request.getfixturevalue(model) if model in known else tmp_path / model
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp("Another text.")]).to_disk(tmp_path / "other.spacy")
+    result = command(source, data, tmp_path / "out", *options)
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert all(part in output for part in message.split(".*"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_names() -> None:
+    assert default_name("training/sx/model-best") == "sx"
+    assert default_name("some/where/predicted.spacy") == "predicted"
+    assert default_name("en_core_web_sm") == "en_core_web_sm"
+    assert default_name("pipelines/sx-1.0") == "sx-1.0"
