@@ -74,9 +74,11 @@
       if (chips[next]) jump(chips[next]);
     }
 
-    function jump(chip) {
-      chip.focus({ preventScroll: true });
-      chip.scrollIntoView({ block: "start" });
+    // Twice: what comes into view is measured only then, and may turn out to be taller.
+    function jump(place) {
+      place.focus({ preventScroll: true });
+      place.scrollIntoView({ block: "start" });
+      requestAnimationFrame(() => place.scrollIntoView({ block: "start" }));
     }
 
     // The text as it is: rows that are cut out of a long line are put together again.
@@ -110,12 +112,19 @@
       });
     }
 
-    function click({ target }) {
+    function follow(event, link) {
+      const place = document.getElementById(link.getAttribute("href").slice(1));
+      if (place.closest(".row")) reveal(place);
+      jump(place);
+      event.preventDefault();
+      // In a notebook, the address is the notebook's.
+      if (root.matches(".whole")) history.pushState(null, "", link.getAttribute("href"));
+    }
+
+    function click(event) {
+      const { target } = event;
       const link = target.closest("a[href^='#']");
-      if (link) {
-        const place = document.getElementById(link.getAttribute("href").slice(1));
-        if (place && place.closest(".row")) reveal(place);
-      }
+      if (link) follow(event, link);
       const every = target.closest(".every button");
       if (every) {
         const boxes = every.closest("fieldset").querySelectorAll("input");
@@ -134,7 +143,11 @@
       if (key === "n" || key === "p") step(key === "n");
     }
 
-    root.addEventListener("input", ({ target }) => target.matches(".fold") ? fold() : filterSoon());
+    root.addEventListener("input", ({ target }) => {
+      if (target.matches(".fold")) fold();
+      else if (target === slider) filterSoon();
+      else filter();
+    });
     root.addEventListener("click", click);
     root.addEventListener("copy", copy);
     root.addEventListener("beforematch", ({ target }) => reveal(target));

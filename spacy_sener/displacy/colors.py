@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from spacy.displacy.render import DEFAULT_LABEL_COLORS
 from spacy.errors import Errors
@@ -13,12 +14,14 @@ PALETTE = [
     "#4e9ecf", "#f4b942", "#e4695e", "#3fb58c", "#9b7bd4", "#d97fb6",
     "#7aa83e", "#56b8c9", "#c98a4b", "#6c7fd8", "#b3a125", "#8d99a6",
 ]  # fmt: skip
+ALIKE = 70
+"""Distance of two colours in red, green and blue, below which they are easily taken for another."""
 COLOR = re.compile(
     r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(?:rgb|hsl|hwb|lab|lch|oklab|oklch)a?\([-0-9a-z.,%/ ]+\)"
 )
 
 
-def label_colors(labels: Iterable[str], colors: Mapping[str, str]) -> list[str]:
+def label_colors(labels: Sequence[str], colors: Mapping[str, str]) -> list[str]:
     """A CSS colour for each label.
 
     As in displaCy, labels are compared in upper case; a colour in `colors` goes before one that a
@@ -27,20 +30,15 @@ def label_colors(labels: Iterable[str], colors: Mapping[str, str]) -> list[str]:
     Raises ValueError for what is not a CSS colour.
     """
     known = {label.upper(): color for label, color in _known_colors(colors).items()}
-    n_given = 0
-    chosen = []
-    for label in labels:
-        color = known.get(label.upper())
-        if color is None:
-            color = _palette_color(n_given)
-            n_given += 1
+    chosen = {label: known[label.upper()] for label in labels if label.upper() in known}
+    for label, color in chosen.items():
         if not isinstance(color, str) or not COLOR.fullmatch(color):
             raise ValueError(
                 f"colors: {color!r} for label {label!r} is not a CSS colour such as '#4e9ecf' or "
                 "'teal'"
             )
-        chosen.append(color)
-    return chosen
+    others = _other_colors(list(chosen.values()))
+    return [chosen.get(label) or next(others) for label in labels]
 
 
 def _known_colors(colors: Mapping[str, str]) -> dict[str, str]:
@@ -53,8 +51,16 @@ def _known_colors(colors: Mapping[str, str]) -> dict[str, str]:
     return {**known, **colors}
 
 
-def _palette_color(number: int) -> str:
-    """Beyond the palette: hues that are far from the ones before (the golden angle)."""
-    if number < len(PALETTE):
-        return PALETTE[number]
-    return f"oklch({0.55 + 0.12 * (number % 2):.2f} 0.12 {number * 137.5 % 360:.1f})"
+def _other_colors(taken: list[str]) -> Iterator[str]:
+    """The palette less what looks like colours taken, then hues far from the ones before."""
+    yield from (color for color in PALETTE if not any(_alike(color, one) for one in taken))
+    for number in count():  # in steps of the golden angle
+        yield f"oklch({0.55 + 0.12 * (number % 2):.2f} 0.12 {number * 137.5 % 360:.1f})"
+
+
+def _alike(color: str, other: str) -> bool:
+    """Whether two are nearly the same, as far as both are of the form #rrggbb."""
+    if len(color) != 7 or len(other) != 7 or other[0] != "#":
+        return False
+    channels = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+    return sum((one - two) ** 2 for one, two in channels) < ALIKE**2

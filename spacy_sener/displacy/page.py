@@ -46,7 +46,7 @@ class PageWriter:
         counts = Counter(mark.label for mark in self.marks)
         self.counts = {label: counts[label] for label in sorted(counts)}
         self.labels = {label: number for number, label in enumerate(self.counts)}
-        self.colors = label_colors(self.labels, colors)
+        self.colors = label_colors(list(self.labels), colors)
         self.layouts = [lay_out(page) for page in pages]
         self.writers = list(self._writers())
 
@@ -65,7 +65,7 @@ class PageWriter:
 
     def element(self, title: str | None = None) -> str:
         """An element to put into a page; with a title, the only one of its page."""
-        main = "div" if title is None else "main"
+        header, main = ("div", "div") if title is None else ("header", "main")
         heading = "" if title is None else f"<h1><bdi>{escape_text(title)}</bdi></h1>"
         whole = "" if title is None else " whole"
         texts = "\n".join(self._text(number) for number in range(len(self.pages)))
@@ -75,9 +75,9 @@ class PageWriter:
 <script>{self._script()}</script>
 <a class="skip" href="#{self.root}-text">Skip to the text</a>
 <div class="columns">
-<div class="panel">
+<{header} class="panel">
 {heading}{self._filters()}{self._slider()}{self._outline()}{self._key()}
-</div>
+</{header}>
 <{main} class="texts" id="{self.root}-text" tabindex="-1">
 {texts}
 </{main}>
@@ -131,8 +131,7 @@ class PageWriter:
         n_blocks = sum(len(_blocks(page)) for page in self.pages)
         return f"""
 <nav aria-label="Blocks"><details class="outline" open><summary>Blocks ({n_blocks})</summary>
-<p class="scripted"><button type="button" class="fold-all">Fold all</button>
-<button type="button" class="unfold-all">Unfold all</button></p>
+<p class="scripted"><button type="button" class="fold-all">Fold all</button> <button type="button" class="unfold-all">Unfold all</button></p>
 {"".join(parts)}</details></nav>"""
 
     def _outline_of(self, number: int) -> str:
@@ -161,11 +160,11 @@ class PageWriter:
         if any(mark.is_low for mark in self.marks):
             lines.append(f"<p>Dashed: score under {LOW_SCORE:.2f}.</p>")
         if any(mark.is_gold for mark in self.marks):
-            lines.append("<p>Hollow: in the gold annotation only.</p>")
-        lines.append(
-            '<p class="scripted"><span class="status" role="status"></span> '
-            "<kbd>n</kbd> and <kbd>p</kbd> go to the next and previous block.</p>"
-        )
+            lines.append("<p>Hollow or dotted: gold annotation.</p>")
+        if any(mark.is_block for mark in self.marks):
+            keys = "<kbd>n</kbd> and <kbd>p</kbd> go to the next and previous block."
+            lines.append(f'<p class="scripted keys">{keys}</p>')
+        lines.append('<p class="scripted status" role="status"></p>')
         return f'\n<div class="key">{"".join(lines)}</div>'
 
     def _label_styles(self) -> str:

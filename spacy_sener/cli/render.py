@@ -1,0 +1,214 @@
+"""`python -m spacy sener render`: predicted spans as a page of block views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import spacy
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from tqdm import tqdm
+from wasabi import msg
+
+from ..corpora.files import open_text, plain_suffix
+from ..corpora.jsonl import parse_any, read_jsonl
+from ..corpora.readers import FORMATS, doc_from_record, read_docs
+from ..corpora.records import Record
+from ..corpora.report import Report
+from ..displacy import render as render_html
+from .app import app
+
+Read = Callable[..., Iterator[Doc]]
+"""`_read` with its settings."""
+
+
+@app.command("render")
+def render_cli(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL_OR_DOCBIN",
+            help="A pipeline (folder or package), or a .spacy file with its predictions",
+        ),
+    ],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[INPUT] OUT",
+            help="What the pipeline is to read (.spacy, .jsonl, .txt, a folder of .txt, or "
+            "another annotated corpus), or, for a .spacy file of predictions, the gold documents "
+            "to compare with, if any; and the page to write (.html)",
+        ),
+    ],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare with the annotations of INPUT")
+    ] = False,
+    spans_key: Annotated[str, typer.Option(help="What to draw of doc.spans")] = "sc",
+    record_format: Annotated[
+        str, typer.Option("--format", help=f"Of INPUT: one of {', '.join(FORMATS)}")
+    ] = "auto",
+    limit: Annotated[int, typer.Option(help="Draw so many documents at most; 0: all")] = 0,
+    title: Annotated[str | None, typer.Option(help="Title of the page")] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for CPU")] = -1,
+) -> None:
+    """Draw what a pipeline finds in texts, or found before, as one HTML page.
+
+    With --compare, gold and predicted spans are compared: found, missed, spurious, wrong label,
+    wrong boundary.
+    """
+    if not 1 <= len(paths) <= 2:
+        msg.fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths", exits=1)
+    *inputs, output_path = paths
+    setup_gpu(gpu_id, silent=gpu_id < 0)
+    try:
+        n_docs = render(
+            source,
+            inputs[0] if inputs else None,
+            output_path,
+            compare=compare,
+            spans_key=spans_key,
+            record_format=record_format,
+            limit=limit,
+            title=title,
+        )
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    msg.good(f"Wrote a page of {n_docs} documents to {output_path}")
+
+
+def render(
+    source: str,
+    input_path: Path | None,
+    output_path: Path,
+    *,
+    compare: bool = False,
+    spans_key: str = "sc",
+    record_format: str = "auto",
+    limit: int = 0,
+    title: str | None = None,
+) -> int:
+    """Write the page, and return how many documents it has.
+
+    source (str): A pipeline, or a .spacy file with predictions.
+    input_path: What the pipeline reads; for a file of predictions, gold documents or None.
+    compare (bool): Compare with the annotations of the input, as is done with a file of
+        predictions and gold documents anyway.
+    Raises ValueError or OSError for what cannot be read or does not fit together.
+    """
+    if output_path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"OUT should be a .html file, but is {output_path}")
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    read = partial(_read, record_format=record_format, spans_key=spans_key)
+    if source.endswith(".spacy"):
+        docs = _predictions(Path(source), input_path, compare=compare, read=read)
+    elif input_path is None:
+        raise ValueError(f"INPUT is missing: what should the pipeline {source} read?")
+    else:
+        docs = _predict(spacy.load(source), input_path, compare=compare, read=read)
+    drawn = list(tqdm(islice(docs, limit or None), desc="Reading", unit=" docs"))
+    if not drawn:
+        raise ValueError(f"{input_path or source} has no documents")
+    options = {"spans_key": spans_key, "title": title or (input_path or Path(source)).name}
+    html = render_html(drawn, page=True, jupyter=False, options=options)
+    output_path.write_text(html or "", encoding="utf8")
+    return len(drawn)
+
+
+def _predict(nlp: Language, path: Path, *, compare: bool, read: Read) -> Iterator[Any]:
+    """The documents with predicted spans, or examples of gold and predicted ones."""
+    pairs = ((_bare(nlp, doc), doc) for doc in read(path, nlp, gold=compare))
+    for predicted, reference in nlp.pipe(pairs, as_tuples=True):
+        yield Example(predicted, reference) if compare else predicted
+
+
+def _predictions(path: Path, gold_path: Path | None, *, compare: bool, read: Read) -> Iterator[Any]:
+    """Documents of a .spacy file, or examples of gold ones and these."""
+    nlp = spacy.blank("en")
+    docs = _read_docbin(path, nlp)
+    if gold_path is None:
+        if compare:
+            raise ValueError(f"INPUT is missing: what should {path} be compared with?")
+        yield from docs
+        return
+    yield from _pairs(list(docs), list(read(gold_path, nlp, gold=True)), path, gold_path)
+
+
+def _pairs(predicted: list[Doc], gold: list[Doc], path: Path, gold_path: Path) -> Iterator[Example]:
+    if len(gold) != len(predicted):
+        raise ValueError(
+            f"{path} has {len(predicted)} documents, but {gold_path} has {len(gold)}: they should "
+            "be the same, in the same order"
+        )
+    for number, (one, other) in enumerate(zip(predicted, gold, strict=True), 1):
+        if one.text != other.text:
+            raise ValueError(f"document {number} of {path} has another text in {gold_path}")
+        yield Example(one, other)
+
+
+def _bare(nlp: Language, doc: Doc) -> Doc:
+    """The same text without annotations. Lists of words stay such lists."""
+    if doc.has_unknown_spaces:
+        bare = Doc(nlp.vocab, words=[token.text for token in doc])
+    else:
+        bare = nlp.make_doc(doc.text)
+    bare.user_data.update(
+        {name: doc.user_data[name] for name in ("title", "doc_id") if name in doc.user_data}
+    )
+    return bare
+
+
+def _read(
+    path: Path, nlp: Language, *, gold: bool, record_format: str, spans_key: str
+) -> Iterator[Doc]:
+    """The documents of a file or folder, with annotations if `gold`."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    suffix = plain_suffix(path)
+    report = Report()
+    if suffix == ".spacy":
+        docs = _read_docbin(path, nlp)
+    elif record_format == "auto" and not gold and (texts := _text_files(path)):
+        docs = (_read_text(text, nlp) for text in texts)
+    elif record_format == "auto" and not gold and suffix == ".jsonl":
+        records = read_jsonl(path, report, parse=_parse_text)
+        docs = (doc_from_record(nlp, one, spans_key=spans_key, report=report) for one in records)
+    else:
+        docs = read_docs(path, nlp, report=report, spans_key=spans_key, record_format=record_format)
+    yield from docs
+    if gold and report.problems:
+        msg.warn(report.problem_summary(path))
+
+
+def _text_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [] if list(path.glob("*.ann")) else sorted(path.glob("*.txt"))
+    return [path] if plain_suffix(path) == ".txt" else []
+
+
+def _read_text(path: Path, nlp: Language) -> Doc:
+    with open_text(path) as file:
+        doc = nlp.make_doc(file.read())
+    doc.user_data["doc_id"] = path.name
+    return doc
+
+
+def _read_docbin(path: Path, nlp: Language) -> Iterator[Doc]:
+    try:
+        doc_bin = DocBin().from_disk(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever zlib or msgpack make of other bytes
+        raise ValueError(f"{path} is not a .spacy file: {error}") from error
+    yield from doc_bin.get_docs(nlp.vocab)
+
+
+def _parse_text(fields: dict[str, Any], doc_id: Any, where: str) -> Record:
+    """A record whose annotations are of no matter, and may be missing."""
+    return parse_any({**fields, "spans": [], "entity": []}, doc_id, where)

@@ -1,0 +1,352 @@
+"""The block view in a real browser: what can be seen, clicked, typed, copied and printed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from displacy.helpers import make_doc
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_sener.displacy import render
+
+Open = Callable[..., Any]
+NASTY = (
+    """</script><script>alert(1)</script></style><img src=x onerror=alert(1)>"' onclick='alert(1)"""
+    """ javascript:alert(1) <!-- \u202eabc\u202c \u200b\u0000 {{7*7}} ${alert(1)} &lt;b&gt;"""
+)
+LINE = " ".join(["word"] * 16) + "\n"
+
+
+def nested() -> Doc:
+    """Ten lines of 17 tokens: an outer block, one inside, one that crosses, and two short spans."""
+    spans = [(17, 102, "outer"), (34, 68, "inner"), (60, 120, "cross"), (0, 3, "short")]
+    spans.append((35, 37, "short"))
+    return make_doc(LINE * 10, spans, [0.95, 0.6, 0.8, 0.9, 0.55])
+
+
+def shown(tab: Any, selector: str) -> list[str]:
+    """Text, or else the name, of the elements that can be seen."""
+    return tab.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)]
+          .filter((element) => element.checkVisibility({
+            contentVisibilityAuto: false, visibilityProperty: true }))
+          .map((element) => element.dataset.t || element.querySelector("b")?.textContent
+            || element.textContent)""",
+        selector,
+    )
+
+
+def box(tab: Any, name: str) -> Any:
+    """The box of a label or verdict in the legend."""
+    return tab.get_by_role("checkbox", name=re.compile(rf"{name} \d+$"))
+
+
+def rows(tab: Any) -> list[str]:
+    """Line numbers of the rows that can be seen."""
+    return tab.evaluate(
+        """() => [...document.querySelectorAll(".row")]
+          .filter((row) => row.firstElementChild.checkVisibility())
+          .map((row) => row.dataset.n)"""
+    )
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_legend_filters_by_label(open_page: Open, script: bool) -> None:
+    tab = open_page(render(nested(), page=True), java_script_enabled=script)
+    assert shown(tab, ".chip") == ["outer", "inner", "cross"]
+    box(tab, "inner").uncheck()
+    assert shown(tab, ".chip") == ["outer", "cross"]
+    assert shown(tab, "li") == ["outer", "cross"]
+    assert len(shown(tab, ".bar")) == 5 + 5
+    box(tab, "short").uncheck()
+    assert shown(tab, "sup") == []
+    assert tab.locator(".under").first.evaluate("e => getComputedStyle(e).backgroundImage") == (
+        "none"
+    )
+    box(tab, "inner").check()
+    assert shown(tab, ".chip") == ["outer", "inner", "cross"]
+
+
+def test_all_and_none_of_the_legend(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    tab.get_by_role("button", name="None").click()
+    assert shown(tab, ".chip, .bar, sup, li") == []
+    assert tab.get_by_role("status").last.text_content() == "0 of 5 spans shown."
+    tab.get_by_role("button", name="All", exact=True).click()
+    assert len(shown(tab, ".chip")) == 3
+
+
+def test_the_slider_hides_spans_of_a_lower_score(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    slider = tab.get_by_label("Score at least")
+    assert slider.get_attribute("min") == "0.55"
+    slider.fill("0.8")
+    tab.wait_for_function("document.querySelector('output').value === '0.80'")
+    assert shown(tab, ".chip") == shown(tab, "li") == ["outer", "cross"]
+    assert shown(tab, "sup") == ["short 0.90"]
+    assert tab.get_by_role("status").last.text_content() == "3 of 5 spans shown."
+    slider.press("End")
+    tab.wait_for_function("document.querySelector('output').value === '1.00'")
+    assert shown(tab, ".chip, sup, .bar") == []
+    slider.press("Home")
+    tab.wait_for_function("document.querySelector('output').value === '0.55'")
+    assert len(shown(tab, ".chip")) == 3
+
+
+def test_without_script_there_is_no_slider(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True), java_script_enabled=False)
+    assert not tab.get_by_label("Score at least").is_visible()
+    assert shown(tab, "button") == []
+
+
+def test_without_scores_there_is_no_slider() -> None:
+    assert '<div class="score' not in render(make_doc("one", [(0, 1, "a")]), page=True)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_blocks_fold_to_their_first_row(open_page: Open, script: bool) -> None:
+    tab = open_page(render(nested(), page=True), java_script_enabled=script)
+    fold = tab.get_by_label("Fold outer")
+    fold.check()
+    assert rows(tab) == ["1", "2", "7", "8", "9", "10", "11"]
+    assert tab.get_by_text("⋯ folded").first.is_visible()
+    fold.uncheck()
+    assert rows(tab) == [str(number) for number in range(1, 12)]
+
+
+def test_folds_nest_and_say_so(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    cross, outer = tab.get_by_label("Fold cross"), tab.get_by_label("Fold outer")
+    cross.check()
+    assert rows(tab) == ["1", "2", "3", "4", "8", "9", "10", "11"]
+    assert (cross.get_attribute("aria-expanded"), outer.get_attribute("aria-expanded")) == (
+        "false",
+        "true",
+    )
+    outer.check()
+    outer.uncheck()
+    assert rows(tab) == ["1", "2", "3", "4", "8", "9", "10", "11"]
+    tab.get_by_role("button", name="Unfold all").click()
+    assert len(rows(tab)) == 11
+    tab.get_by_role("button", name="Fold all", exact=True).click()
+    assert rows(tab) == ["1", "2", "8", "9", "10", "11"]
+
+
+def test_no_text_is_lost_with_a_folded_block_that_is_filtered_out(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    tab.get_by_label("Fold outer").check()
+    box(tab, "outer").uncheck()
+    assert len(rows(tab)) == 11
+
+
+def test_the_outline_jumps_into_folded_blocks(open_page: Open) -> None:
+    doc = make_doc(LINE * 200, [(17, 3000, "outer"), (2000, 2100, "inner")])
+    tab = open_page(render(doc, page=True))
+    tab.get_by_label("Fold outer").check()
+    tab.get_by_role("link", name="inner").click()
+    tab.wait_for_function("document.activeElement.matches('.chip')")
+    assert tab.evaluate("document.activeElement.querySelector('b').textContent") == "inner"
+    chip = tab.locator(".chip").nth(1)
+    assert chip.is_visible()
+    tab.wait_for_function("document.activeElement.getBoundingClientRect().top < 40")
+    assert chip.bounding_box()["y"] >= 0
+    assert not tab.get_by_label("Fold outer").is_checked()
+
+
+def test_the_outline_jumps_without_script(open_page: Open) -> None:
+    doc = make_doc(LINE * 200, [(2000, 2100, "only")])
+    tab = open_page(render(doc, page=True), java_script_enabled=False)
+    tab.get_by_role("link", name="only").click()
+    tab.wait_for_timeout(200)
+    assert 0 <= tab.locator(".chip").bounding_box()["y"] < 40
+
+
+def test_keys_go_from_block_to_block(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    current = "document.activeElement.closest('.chip')?.querySelector('b').textContent"
+    visited = []
+    for key in "nnnnp":
+        tab.keyboard.press(key)
+        visited.append(tab.evaluate(current))
+    assert visited == ["outer", "inner", "cross", "cross", "inner"]
+
+
+def test_blocks_fold_by_keyboard(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    fold = tab.get_by_label("Fold outer")
+    fold.focus()
+    for key in ("Enter", "Space"):
+        tab.keyboard.press(key)
+        assert fold.is_checked() == (key == "Enter")
+
+
+def test_the_first_tab_stop_skips_to_the_text(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the text"
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.tagName") == "MAIN"
+
+
+def test_the_browser_finds_folded_text(open_page: Open) -> None:
+    """`beforematch` is what the search of a page sends."""
+    tab = open_page(render(nested(), page=True))
+    tab.get_by_label("Fold outer").check()
+    row = tab.locator(".row").nth(3)
+    assert row.get_attribute("hidden") == "until-found"
+    row.dispatch_event("beforematch")
+    assert not tab.get_by_label("Fold outer").is_checked()
+    assert len(rows(tab)) == 11
+
+
+TEXT = "[...document.querySelectorAll('.text')].map((text) => text.textContent).join('')"
+COPY = """([from, to]) => {
+  const texts = document.querySelectorAll(".text");
+  const range = document.createRange();
+  const walker = document.createTreeWalker(texts[0], NodeFilter.SHOW_TEXT);
+  if (from) range.setStart(walker.nextNode(), from);
+  else range.setStartBefore(document.body.firstChild);
+  if (to) range.setEnd(texts[texts.length - 1].lastChild, to);
+  else range.setEndAfter(document.body.lastChild);
+  document.getSelection().removeAllRanges();
+  document.getSelection().addRange(range);
+  const event = new ClipboardEvent("copy", {
+    clipboardData: new DataTransfer(), bubbles: true, cancelable: true });
+  texts[0].dispatchEvent(event);
+  return event.clipboardData.getData("text/plain");
+}"""
+
+
+def test_what_is_copied_is_the_text(open_page: Open) -> None:
+    text = "A sentence with five words. " * 100 + "\nShort line\r\n\n\tindented  blanks "
+    tab = open_page(render(make_doc(text, [(0, 200, "a"), (5, 8, "b")]), page=True))
+    assert tab.locator(".row").count() > 5
+    assert tab.evaluate(COPY, [0, 0]) == text
+    assert tab.evaluate(COPY, [2, 3]) == text[2 : text.rindex("\n") + 4]
+    assert (
+        tab.evaluate("[...document.querySelectorAll('.text')].map(t => t.textContent).join('')")
+        == text
+    )
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("n_words", [2, 30])
+def test_hostile_text_and_labels_do_nothing(open_page: Open, n_words: int, whole: bool) -> None:
+    doc = make_doc(f"{NASTY}\n" * n_words, [(0, 5 * n_words, NASTY), (1, 2, NASTY)], [0.5, 0.6])
+    doc.user_data["title"] = NASTY
+    tab = open_page(render([doc, doc], page=whole, options={"title": NASTY}))
+    visible = NASTY.replace("\0", "\ufffd")
+    assert tab.evaluate(TEXT) == doc.text.replace("\0", "\ufffd") * 2
+    assert tab.evaluate("document.querySelectorAll('script').length") == 1
+    assert tab.evaluate("document.querySelectorAll('img, [onclick], [onerror]').length") == 0
+    assert tab.locator("h2").first.text_content() == visible
+    if whole:
+        assert tab.title().split() == visible.split()
+    tab.get_by_role("checkbox").first.press("Space")
+    tab.keyboard.press("n")
+
+
+def test_two_views_in_one_notebook_do_not_meet(open_page: Open) -> None:
+    html = "<!DOCTYPE html><body>" + render(nested()) + render(nested())
+    tab = open_page(html)
+    box(tab, "inner").first.uncheck()
+    tab.get_by_label("Fold outer").nth(1).check()
+    assert shown(tab, ".sener:first-of-type .chip") == ["outer", "cross"]
+    assert shown(tab, ".sener:last-of-type .chip") == ["outer"]  # the others are folded away
+    assert len(rows(tab)) == 11 + 7
+
+
+def compared() -> Example:
+    """Each of the seven verdicts once, on blocks and short spans."""
+    text = " ".join(["word"] * 400)
+    gold = [(0, 30, "a"), (40, 70, "b"), (80, 110, "a"), (120, 150, "a"), (160, 190, "a")]
+    gold += [(200, 230, "a")]
+    predicted = [(0, 30, "a"), (40, 70, "a"), (85, 110, "a"), (120, 155, "a"), (165, 195, "a")]
+    predicted += [(240, 270, "a")]
+    shorts = [(start + 300, start + 303, "c") for start in (0, 50)]
+    scores = [0.9] * 8
+    return Example(make_doc(text, predicted + shorts, scores), make_doc(text, gold + shorts[:1]))
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_seven_verdicts_are_shown_and_filter(open_page: Open, script: bool) -> None:
+    tab = open_page(render(compared(), page=True), java_script_enabled=script)
+    verdicts = tab.locator(".chip .verdict").all_text_contents()
+    assert verdicts == [
+        "✓ found",
+        "≠ wrong label: gold is b",
+        "⇤ gold of wrong start",
+        "⇤ wrong start",
+        "⇥ wrong end",
+        "⇥ gold of wrong end",
+        "↔ gold of wrong ends",
+        "↔ wrong ends",
+        "○ missed",
+        "✗ spurious",
+    ]
+    assert shown(tab, "sup") == ["✓ c 0.90", "✗ c 0.90"]
+    box(tab, "found").uncheck()
+    box(tab, "wrong start").uncheck()
+    assert len(shown(tab, ".chip")) == 7
+    assert shown(tab, "sup") == ["✗ c 0.90"]
+
+
+def test_counts_of_verdicts_count_pairs_once() -> None:
+    html = render(compared())
+    for name, count in [("found", 2), ("wrong start", 1), ("missed", 1), ("spurious", 2)]:
+        assert f"{name}</span> <small>{count}</small>" in html
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("make", [nested, compared])
+def test_axe_finds_nothing(open_page: Open, make: Any, width: int, scheme: Any) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe").Axe()
+    viewport = {"width": width, "height": 800}
+    tab = open_page(render(make(), page=True), viewport=viewport, color_scheme=scheme)
+    found = axe.run(tab).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+
+def test_dark_mode_follows_the_system_and_the_notebook(open_page: Open) -> None:
+    paper = "getComputedStyle(document.querySelector('.sener')).backgroundColor"
+    tab = open_page(render(nested(), page=True), color_scheme="dark")
+    dark = tab.evaluate(paper)
+    tab.emulate_media(color_scheme="light")
+    assert tab.evaluate(paper) == "rgb(255, 255, 255)" != dark
+    tab.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    assert tab.evaluate(paper) == dark
+
+
+def test_print_shows_everything_and_no_controls(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True))
+    tab.get_by_label("Fold outer").check()
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert len(rows(tab)) == 11
+    assert not tab.get_by_label("Score at least").is_visible()
+    assert not tab.locator(".outline").is_visible()
+    assert not tab.locator(".fold").first.is_visible()
+    assert len(shown(tab, ".bar")) == 12
+    paper = "getComputedStyle(document.querySelector('.sener')).backgroundColor"
+    assert tab.evaluate(paper) == "rgb(255, 255, 255)"
+    assert tab.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 1920])
+def test_nothing_is_wider_than_the_window(open_page: Open, width: int) -> None:
+    text = "word " * 50 + "w" * 500 + " word\n" + "x\t" * 300
+    spans = [(0, 50, "L" * 200), (50, 51, "M" * 200), (0, 52, "a long label of words " * 5)]
+    tab = open_page(
+        render(make_doc(text, spans), page=True), viewport={"width": width, "height": 800}
+    )
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_minified_page_looks_the_same(open_page: Open) -> None:
+    shots = [
+        open_page(render(nested(), page=True, minify=minify)).screenshot()
+        for minify in (False, True)
+    ]
+    assert shots[0] == shots[1]
