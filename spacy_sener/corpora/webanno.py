@@ -178,8 +178,8 @@ class Document:
                 "start": annotation.start - bisect_left(pairs, annotation.start),
                 "end": annotation.end - bisect_left(pairs, annotation.end),
                 "label": annotation.label,
-                "layer": annotation.layer.name,
                 "line": annotation.line,
+                "layer": annotation.layer.name,
             }
 
 
