@@ -127,21 +127,18 @@ def _loaded(path: Path, load: Callable[[], Cas]) -> Cas:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path} cannot be read as a CAS: {what}") from error
     for warning in caught:
-        _check_warning(path, cas, warning.message)
+        _check_offset(path, cas, warning.message)
     return cas
 
 
-def _check_warning(path: Path, cas: Cas, warning: Warning | str) -> None:
+def _check_offset(path: Path, cas: Cas, warning: Warning | str) -> None:
     """Raise ValueError for an offset between the halves of a character, which cassis would keep.
 
-    Those outside the text are left to the report.
+    Those outside the text are left to the report, and other warnings, on names, matter to nobody.
     """
     match = WRONG_OFFSET.match(str(warning))
-    if match is None:
-        warnings.warn(f"{path}: {warning}", stacklevel=2)
-        return
     texts = (view.sofa.sofaString or "" for view in cas.views)
-    if 0 <= int(match[1]) <= max(len(text.encode("utf-16-le")) // 2 for text in texts):
+    if match and 0 <= int(match[1]) <= max(len(text.encode("utf-16-le")) // 2 for text in texts):
         raise ValueError(f"{path}: the offset {match[1]} is inside a character of two UTF-16 units")
 
 
