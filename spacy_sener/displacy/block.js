@@ -74,11 +74,12 @@
       if (chips[next]) jump(chips[next]);
     }
 
-    // Twice: what comes into view is measured only then, and may turn out to be taller.
+    // Twice: rows that come near the window are drawn only then, and may turn out to be taller.
     function jump(place) {
+      const scroll = () => place.scrollIntoView({ block: "start" });
       place.focus({ preventScroll: true });
-      place.scrollIntoView({ block: "start" });
-      requestAnimationFrame(() => place.scrollIntoView({ block: "start" }));
+      scroll();
+      requestAnimationFrame(() => requestAnimationFrame(scroll));
     }
 
     // The text as it is: rows that are cut out of a long line are put together again.

@@ -1,0 +1,132 @@
+"""`python -m spacy sener render`, through spaCy's own command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from displacy.helpers import Page, make_doc
+from spacy.cli._util import app
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli.render  # noqa: F401 - the import adds the command
+
+TEXT = "one two three"
+
+
+@Language.component("sener-test-first-two")
+def first_two(doc: Doc) -> Doc:
+    """The first two tokens are a pair."""
+    doc.spans["sc"] = [Span(doc, 0, 2, label="pair")]
+    doc.spans["sc"].attrs["scores"] = [0.75]
+    return doc
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sener-test-first-two")
+    nlp.to_disk(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def render(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", "render", *map(str, arguments)])
+
+
+def write_docs(path: Path, *docs: Doc) -> Path:
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["in.txt", "texts", "in.jsonl", "words.jsonl", "in.spacy"])
+def test_a_model_reads_texts_of_many_kinds(model: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "texts":
+        path.mkdir()
+        (path / "b.txt").write_text(TEXT)
+    elif name == "in.spacy":
+        write_docs(path, make_doc(TEXT, [(2, 3, "other")]))
+    elif path.suffix == ".txt":
+        path.write_text(TEXT)
+    else:
+        text = TEXT.split() if name == "words.jsonl" else TEXT
+        path.write_text(json.dumps({"id": "<a>", "text": text}))
+    out = tmp_path / "new" / "out.html"
+    result = render(model, path, out)
+    assert result.exit_code == 0, result.output
+    assert "Wrote a page of 1 documents" in result.output
+    html = out.read_text(encoding="utf8")
+    assert [text.strip() for text in Page(html).rows] == [TEXT]
+    assert 'data-t="pair 0.75"' in html
+    assert "other" not in html
+    assert ("&lt;a&gt;</bdi></h2>" in html) == (path.suffix == ".jsonl")
+
+
+def test_a_model_is_compared_with_annotations(model: Path, tmp_path: Path) -> None:
+    spans = [{"start": 0, "end": 7, "label": "pair"}, {"start": 8, "end": 13, "label": "x"}]
+    path = tmp_path / "gold.jsonl"
+    path.write_text(json.dumps({"text": TEXT, "spans": spans}))
+    result = render(model, path, tmp_path / "out.html", "--compare")
+    assert result.exit_code == 0, result.output
+    html = (tmp_path / "out.html").read_text(encoding="utf8")
+    assert 'data-t="✓ pair 0.75"' in html
+    assert 'data-t="○ x"' in html
+
+
+def test_a_file_of_predictions_is_drawn_or_compared(tmp_path: Path) -> None:
+    found = write_docs(tmp_path / "found.spacy", make_doc(TEXT, [(0, 1, "a")], [0.9]))
+    gold = write_docs(tmp_path / "gold.spacy", make_doc(TEXT, [(0, 1, "b")]))
+    out = tmp_path / "out.html"
+    assert render(found, out).exit_code == 0
+    assert 'data-t="a 0.90"' in out.read_text(encoding="utf8")
+    assert render(found, gold, out, "--title", "A & B").exit_code == 0
+    html = out.read_text(encoding="utf8")
+    assert 'data-t="≠ a 0.90 (gold b)"' in html
+    assert "<title>A &amp; B</title>" in html
+
+
+def test_limit_says_how_many(tmp_path: Path) -> None:
+    found = write_docs(tmp_path / "found.spacy", *[make_doc(TEXT) for _ in range(3)])
+    assert render(found, tmp_path / "out.html", "--limit", 2).exit_code == 0
+    assert len(Page((tmp_path / "out.html").read_text(encoding="utf8")).rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model", "out.html"], "INPUT is missing"),
+        (["found.spacy", "out.html", "--compare"], "INPUT is missing"),
+        (["model", "none.txt", "out.html"], "there is no file or folder"),
+        (["none.spacy", "out.html"], "No such file"),
+        (["none", "text.txt", "out.html"], "Can't find model"),
+        (["text.spacy", "out.html"], "is not a .spacy file"),
+        (["found.spacy", "two.spacy", "out.html"], "has 1 documents, but"),
+        (["found.spacy", "other.spacy", "out.html"], "document 1 of found.spacy has another text"),
+        (["found.spacy", "out.pdf"], "should be a .html file"),
+        (["found.spacy", "a.txt", "b.txt", "out.html"], "there are 3 paths"),
+        (["empty.spacy", "out.html"], "has no documents"),
+        (["found.spacy", "out.html", "--spans-key", "x"], "'x' is not in doc.spans"),
+        (["model", "text.txt", "out.html", "--format", "csv"], "format should be one of"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(TEXT)
+    Path("text.spacy").write_text(TEXT)
+    write_docs(Path("found.spacy"), make_doc(TEXT))
+    write_docs(Path("two.spacy"), make_doc(TEXT), make_doc(TEXT))
+    write_docs(Path("other.spacy"), make_doc("other"))
+    write_docs(Path("empty.spacy"))
+    result = render(*arguments)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert not Path("out.html").exists()
