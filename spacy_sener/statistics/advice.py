@@ -1,0 +1,266 @@
+"""Settings that suit a corpus, each with the reason for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from ..nn.pretrained import load_config
+from ..pieces import PieceTokenizer
+from ..sources import resolve_source
+from .checks import PIECES_PER_TOKEN, RARE
+from .corpus import CorpusStatistics
+
+COMPONENT = "components.sener"
+# The windows to choose from, and which share of the spans is enough to stop at one: beyond 64, the
+# table costs more than a small encoder does, and each doubling more than doubles it.
+WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98, 256: 0.0}
+# ... and which share of those of each label that has some spans.
+LABEL_SHARE, LABEL_SPANS = 0.8, 10
+# Words in an update. On a GPU as in the paper: 16 documents of scholar-xl, of 433 words.
+CPU_WORDS, GPU_WORDS = 500, 7000
+CPU_EPOCHS, GPU_EPOCHS = 10, 30
+CPU_STEPS, GPU_STEPS = (500, 2000), (500, 5000)
+CPU_HOURS = 3
+# Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
+# token in the table (span_size 16, depth 1) of a window of 128.
+PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
+# Pieces in a window: more than the least, where documents would else be read in many.
+MAX_PIECES = (2048, 4096, 8192)
+WIDTHS = {"mini|small|tiny|xs": 384, "large": 1024}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting of a config, such as "training.max_steps", its value, and why."""
+
+    setting: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What settings depend on. Only what lies on this machine is looked at."""
+
+    source: str
+    width: int
+    pieces_per_token: float
+    measured: bool  # both, rather than guessed
+
+    @classmethod
+    def look_at(cls, source: str, words: list[str]) -> Encoder:
+        """Of a hub name, a folder or "package:NAME". Raises ValueError if that is not there."""
+        folder = resolve_source(source)
+        if Path(folder).is_dir() and words:
+            pieces = PieceTokenizer.from_pretrained(folder).encode([words])[0].ids
+            return cls(source, load_config(folder).hidden_size, len(pieces) / len(words), True)
+        widths = (width for names, width in WIDTHS.items() if re.search(names, source.lower()))
+        return cls(source, next(widths, 768), PIECES_PER_TOKEN, False)
+
+
+@dataclass(frozen=True)
+class Advisor:
+    """Chooses settings for one corpus, one encoder, and a CPU or a GPU."""
+
+    corpus: CorpusStatistics
+    encoder: Encoder
+    gpu: bool
+
+    def choices(self) -> Iterator[Choice]:
+        """All settings that depend on these three."""
+        yield self._span_window()
+        yield self._max_pieces()
+        yield from self._overlaps()
+        yield from self._network()
+        yield from self._batches()
+        yield from self._steps()
+        yield from self._rates()
+
+    @cached_property
+    def window(self) -> int:
+        """The narrowest that reaches enough spans, in all and of each label."""
+        labels = [x for x in self.corpus.labels.values() if x.total() >= LABEL_SPANS]
+        for window, share in WINDOWS.items():
+            limit = window + 1
+            if self.corpus.spans.share_within(limit) >= share and all(
+                lengths.share_within(limit) >= LABEL_SHARE for lengths in labels
+            ):
+                return window
+        return max(WINDOWS)
+
+    @cached_property
+    def max_pieces(self) -> int:
+        """The least with which little is computed twice, where windows overlap."""
+        needed = 4 * self.window * self.encoder.pieces_per_token + 2
+        sizes = [size for size in MAX_PIECES if size >= needed] or [round(needed)]
+        least = min(map(self.pieces_read, sizes))
+        return next(size for size in sizes if self.pieces_read(size) <= 1.1 * least)
+
+    def pieces_read(self, max_pieces: int) -> int:
+        """Of the whole corpus, in windows of `max_pieces`: those in several count several times."""
+        ratio, total = self.encoder.pieces_per_token, 0.0
+        shared = 2 * self.window * ratio
+        for length, n in self.corpus.documents.items():
+            pieces = length * ratio + 2
+            if pieces > max_pieces:
+                pieces = max_pieces * ceil((pieces - shared) / (max_pieces - shared))
+            total += n * pieces
+        return round(total)
+
+    @cached_property
+    def words(self) -> int:
+        """In an update, save where one document is longer."""
+        return GPU_WORDS if self.gpu else CPU_WORDS
+
+    @cached_property
+    def updates(self) -> float:
+        """In an epoch."""
+        lengths = self.corpus.documents
+        long = {length: n for length, n in lengths.items() if length > 1.2 * self.words}
+        rest = lengths.sum_of_lengths - sum(length * n for length, n in long.items())
+        return sum(long.values()) + rest / self.words
+
+    @cached_property
+    def seconds(self) -> float:
+        """Of one core for an update, by measurements on one machine."""
+        scale = {384: 1, 768: 8, 1024: 28}
+        width = min(scale, key=lambda known: abs(known - self.encoder.width))
+        pieces = self.pieces_read(self.max_pieces) / self.updates
+        table = TOKEN_SECONDS * (self.window / 128) ** 1.2 / self.encoder.pieces_per_token
+        again = 1.3 if self.recompute or pieces > self.max_pieces else 1
+        return again * pieces * (PIECE_SECONDS * scale[width] + table)
+
+    @property
+    def recompute(self) -> bool:
+        """Whether what a window needs in training is too much to keep."""
+        return self.encoder.width >= 1024 or (not self.gpu and self.max_pieces > 2048)
+
+    @cached_property
+    def max_steps(self) -> int:
+        """Updates in all, rounded to hundreds."""
+        epochs = GPU_EPOCHS if self.gpu else CPU_EPOCHS
+        least, most = GPU_STEPS if self.gpu else CPU_STEPS
+        steps = min(most, epochs * self.updates)
+        if not self.gpu:
+            steps = min(steps, CPU_HOURS * 3600 / self.seconds)
+        return max(least, round(steps / 100) * 100)
+
+    def _span_window(self) -> Choice:
+        spans, limit = self.corpus.spans, self.window + 1
+        n_over = spans.n_over(limit)
+        reason = f"the longest span needs {spans.longest - 1} tokens"
+        if n_over:
+            of_labels = {x: lengths.n_over(limit) for x, lengths in self.corpus.labels.items()}
+            most = sorted(of_labels.items(), key=lambda item: -item[1])[:3]
+            names = ", ".join(f"{label} {n}" for label, n in most if n)
+            reason = (
+                f"reaches {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are "
+                f"longer and will never be found ({names}). A wider one takes more time than they "
+                f"are worth, unless you need them (all: {spans.longest - 1})"
+            )
+        return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
+
+    def _max_pieces(self) -> Choice:
+        ratio, lengths = self.encoder.pieces_per_token, self.corpus.documents
+        source = "measured" if self.encoder.measured else "assumed"
+        n_over = lengths.n_over(int((self.max_pieces - 2) / ratio))
+        reason = f"at {ratio:.2f} pieces a token ({source}) "
+        if n_over:
+            reason += (
+                f"{n_over:,} of {lengths.total():,} documents are longer, and read in windows that "
+                f"share {2 * self.window} tokens"
+            )
+        else:
+            reason += "every document fits"
+        return Choice(f"{COMPONENT}.max_pieces", self.max_pieces, reason)
+
+    def _overlaps(self) -> Iterator[Choice]:
+        n = max(1, self.corpus.spans.total())
+        nested, crossing, many = (
+            share / n
+            for share in (self.corpus.nested, self.corpus.crossing, self.corpus.further_labels)
+        )
+        overlap = "any" if crossing > RARE else "nested" if nested > RARE else "flat"
+        labels = "many" if many > RARE else "one"
+        if labels == "many" and overlap == "flat":
+            overlap = "nested"
+        facts = (
+            f"{100 * nested:.1f} % of the spans lie in another, {100 * crossing:.1f} % cross one"
+        )
+        yield Choice(f"{COMPONENT}.overlap", overlap, facts)
+        yield Choice(
+            f"{COMPONENT}.labels_per_span",
+            labels,
+            f"{100 * many:.1f} % share their ends with a span of another label",
+        )
+
+    def _network(self) -> Iterator[Choice]:
+        model = f"{COMPONENT}.model"
+        if self.gpu:
+            yield Choice(
+                f"{model}.mixed_precision", True, "bfloat16 on a GPU: faster, half the memory"
+            )
+        else:
+            few = "a CPU does few updates: a smaller table, and little that regularises"
+            yield Choice(f"{model}.span_size", 16, few)
+            yield Choice(f"{model}.depth", 1, few)
+            yield Choice(f"{model}.token_dropout", 0.1, few)
+            yield Choice(f"{model}.span_dropout", 0.0, few)
+            yield Choice(f"{model}.masking", 0.0, few)
+            yield Choice(f"{COMPONENT}.threshold", 0.4, "few updates leave the scores low")
+        if self.recompute:
+            reason = "a large encoder" if self.encoder.width >= 1024 else "long windows on a CPU"
+            yield Choice(
+                f"{model}.recompute", True, f"{reason}: a third more time, half the memory"
+            )
+
+    def _batches(self) -> Iterator[Choice]:
+        mean = self.corpus.documents.mean
+        batch = max(1, min(256, round(4 * self.max_pieces / max(1, mean))))
+        yield Choice(
+            "nlp.batch_size", batch, f"documents of {mean:,.0f} tokens fill a few windows at once"
+        )
+        like = (
+            "16 documents of 433 words, as in the paper" if self.gpu else "little more than a page"
+        )
+        n_long = self.corpus.documents.n_over(int(1.2 * self.words))
+        yield Choice(
+            "training.batcher.size",
+            self.words,
+            f"words in an update: {like}; {n_long:,} documents are longer, and make one each",
+        )
+
+    def _steps(self) -> Iterator[Choice]:
+        steps = self.max_steps
+        reason = f"{steps / self.updates:.1f} epochs of {self.updates:,.0f} updates"
+        if not self.gpu:
+            hours = steps * self.seconds / 3600
+            reason += f", about {hours:.1f} hours of one core ({self.seconds:.1f} s an update)"
+            if hours > CPU_HOURS or steps < 3 * self.updates:
+                reason += ". That is long, or little training: think of a GPU"
+        yield Choice("training.max_steps", steps, reason)
+        yield Choice("training.optimizer.total_steps", steps, "always that of max_steps")
+        yield Choice("training.optimizer.warmup_steps", steps // 10, "a tenth")
+        parts = 10 if self.gpu else 5
+        yield Choice("training.eval_frequency", steps // parts, f"{parts} evaluations in all")
+
+    def _rates(self) -> Iterator[Choice]:
+        lora, optimizer = f"{COMPONENT}.model.encoder.lora", "training.optimizer"
+        if self.encoder.width <= 384 and not self.gpu:
+            whole = "a small encoder learns faster as a whole"
+            yield Choice(lora, None, whole)
+            yield Choice(f"{optimizer}.head_learn_rate", 0.004, whole)
+            yield Choice(f"{optimizer}.encoder_learn_rate", 0.0004, whole)
+            return
+        long = self.corpus.documents.mean > 2000
+        paper = "the paper's, for documents of " + ("thousands" if long else "hundreds")
+        yield Choice(lora, {"rank": 8, "alpha": 16}, "the paper's")
+        yield Choice(f"{optimizer}.head_learn_rate", 7e-4, f"{paper} of words")
+        rate = 3e-4 if long else 4e-4
+        yield Choice(f"{optimizer}.encoder_learn_rate", rate, f"{paper} of words")
