@@ -12,7 +12,8 @@ last three being numbers of spans.
     lowest_score   lowest score that "calibration" and "curve" see; null: not known
     documents      {"count", "without_annotation", "tokens"}; those without the key are left out
     unaligned      predicted spans whose ends are inside gold tokens; left out, as by spaCy's scorer
-    seconds        for reading, tokenizing and predicting; null for predictions from a file
+    seconds        for reading, tokenizing and predicting down to "lowest_score"; null for
+                   predictions from a file
     tokens_per_second
     micro          FIGURES, and "interval": {"p": [low, high], "r": ..., "f": ...}, 95% by bootstrap
                    over the documents; null for a single document
