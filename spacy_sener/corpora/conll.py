@@ -22,7 +22,7 @@ from typing import Any
 from .files import numbered_lines
 from .records import Reader, WordsRecord
 from .report import Report
-from .tags import Scheme, is_tag, spans_of_tags, split_tag
+from .tags import OUTSIDE, Scheme, is_tag, spans_of_tags, split_tag
 
 NEW_DOCUMENT = re.compile(r"#\s*(?:newdoc(?:\s+id)?|document_id)\s*(?:=\s*(.*?)\s*)?")
 # The labels of phrases in CoNLL 2000 and 2003, English and German.
@@ -42,12 +42,15 @@ class Column:
 
     def add(self, cell: str) -> None:
         """Count the cell of a further word."""
-        self.n_tags += is_tag(cell) and cell != "_"
-        self.n_other += not is_tag(cell)
-        self.scheme.add(cell)
-        label = split_tag(cell)[1]
+        prefix, label = split_tag(cell)
+        self.scheme.add(prefix, label)
         if label is not None:
+            self.n_tags += 1
             self.labels.add(label)
+        elif cell == "O":
+            self.n_tags += 1
+        elif cell not in OUTSIDE:
+            self.n_other += 1
 
     @property
     def has_tags(self) -> bool:
@@ -135,7 +138,7 @@ def _document_name(line: str) -> str | None:
     """The name of the document that begins here: "" if it has none, None if none begins."""
     if line.startswith("-DOCSTART-"):
         return ""
-    match = NEW_DOCUMENT.fullmatch(line)
+    match = NEW_DOCUMENT.fullmatch(line) if line.startswith("#") else None
     return (match[1] or "") if match else None
 
 

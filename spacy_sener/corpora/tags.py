@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 OUTSIDE = frozenset({"O", "_"})
-TAG = re.compile(r"([BIEMSLU])-(.+)", re.DOTALL)
+PREFIXES = frozenset("BIEMSLU")
 # By the letter in front: it starts a span, ends one, or does both.
 BEGINS, LASTS, SINGLES = frozenset("BSU"), frozenset("EL"), frozenset("SU")
 
@@ -31,9 +30,8 @@ class Scheme:
     has_ends: bool = False
     _label: str | None = None
 
-    def add(self, tag: str) -> None:
+    def add(self, prefix: str, label: str | None) -> None:
         """Count a tag, in the order of the words."""
-        prefix, label = split_tag(tag)
         if label != self._label:
             self.begins += prefix == "B"
             self.begins_left_out += prefix == "I"
@@ -48,13 +46,14 @@ class Scheme:
 
 def is_tag(cell: str) -> bool:
     """Whether it is O, _ or a prefix with a label."""
-    return cell in OUTSIDE or TAG.fullmatch(cell) is not None
+    return cell in OUTSIDE or split_tag(cell)[1] is not None
 
 
 def split_tag(tag: str) -> tuple[str, str | None]:
     """Prefix and label: ("B", "PER"); ("O", None) outside of spans."""
-    match = TAG.fullmatch(tag)
-    return (match[1], match[2]) if match else ("O", None)
+    if len(tag) > 2 and tag[1] == "-" and tag[0] in PREFIXES:
+        return tag[0], tag[2:]
+    return "O", None
 
 
 def spans_of_tags(
