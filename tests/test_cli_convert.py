@@ -52,3 +52,10 @@ def test_what_is_wrong_is_said_and_nothing_written(
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "new").exists()
+
+
+def test_a_text_longer_than_spacy_parses(tmp_path: Path) -> None:
+    record = {"text": "word " * 200_001, "spans": [[1_000_000, 1_000_004, "last"]]}
+    result = convert(tmp_path, json.dumps(record), options=("--strict",))
+    assert result.exit_code == 0, result.output
+    assert "1 documents, 200001 tokens" in result.output

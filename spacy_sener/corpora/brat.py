@@ -19,7 +19,7 @@ from .report import Report
 ANNOTATIONS = (".ann", ".a1", ".a2")
 SUFFIXES = (".txt", *ANNOTATIONS)
 PIECE = r"-?\d{1,18} -?\d{1,18}"
-SPAN = re.compile(rf"T\S*\t(\S+) ({PIECE}(?:;{PIECE})*)(?:\t(.*))?")
+SPAN = re.compile(rf"T\S*\t([^\t]+) ({PIECE}(?:;{PIECE})*)(?:\t(.*))?")
 # What other lines hold, by the character they begin with.
 UNREAD = {
     "R": "relations",

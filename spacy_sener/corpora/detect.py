@@ -40,7 +40,7 @@ def detect_format(path: Path) -> str:
         return "webanno"
     if head.startswith("<") and "xmi:XMI" in head:
         return "uima"
-    if any(_is_tagged(line) for line in head.splitlines()[:-1]):
+    if any(_is_tagged(line) for line in head.splitlines()):
         return "conll"
     if not head:
         return "jsonl"  # of no documents
@@ -73,6 +73,8 @@ def _json_format(path: Path) -> str:
         seen.add(key)
     if is_list:
         return "label-studio" if seen & LABEL_STUDIO_KEYS else "json"
+    if "data" in seen and seen & LABEL_STUDIO_KEYS:
+        return "label-studio"
     return "scirex" if {"words", "ner"} <= seen else "jsonl"
 
 

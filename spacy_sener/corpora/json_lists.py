@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,13 +23,17 @@ DECODER = json.JSONDecoder()
 def json_list(path: Path, *, key: str | None = None) -> Iterator[tuple[str, Any]]:
     """Each element of a file that is one list, with its place, e.g. "record 2, line 40".
 
-    key (str): The file is an object instead, and holds the list under this key.
+    A file that is not a list, but one object, or one after the other, has these as elements.
+    key (str): The file is an object, and holds the list under this key.
     Raises ValueError, naming file and line, for what is not JSON, or not such a list.
     """
     with open_text(path) as file:
         text = JsonText(path, file)
         if key is not None:
             text.go_to_value(key)
+        elif text.peek() == "{":
+            yield from text.values()
+            return
         yield from text.elements()
         if key is None and text.peek():
             raise text.error("there is something after the list")
@@ -96,18 +101,25 @@ class JsonText:
                     self._go_to(end)
                     return value
 
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Read values up to the end, and give each with its place."""
+        for number in count(1):
+            if not self.peek():
+                return
+            place = f"record {number}, line {self.line}"
+            yield place, self.value()
+
     def elements(self) -> Iterator[tuple[str, Any]]:
         """Read a list, and give each element with its place."""
         self.expect("[")
-        number = 0
-        while number or self.peek() != "]":
-            number += 1
-            self.peek()
-            place = f"record {number}, line {self.line}"
-            yield place, self.value()
+        if self.peek() == "]":
+            self.expect("]")
+            return
+        for place, element in self.values():
+            yield place, element
             if self.expect(",]") == "]":
                 return
-        self.expect("]")
+        raise self.error("expected ']', but found the end of the file")
 
     def object_keys(self) -> Iterator[str]:
         """Read an object, and give each key; its value is read when the next key is asked for."""

@@ -1,4 +1,4 @@
-"""Label Studio's exports, JSON and JSON-MIN: a list of tasks with labelled regions of a text.
+"""Label Studio's exports, JSON and JSON-MIN: tasks with labelled regions of a text.
 
 Since 2021, Label Studio counts characters as Python does. Before, it counted UTF-16 units, of which
 an emoji has two. Nothing in the file says which, so the texts listed with the regions decide.
@@ -128,21 +128,30 @@ def _region_items(region: Mapping[str, Any], score: Any) -> Iterator[dict[str, A
 
 
 def _in_characters(text: str, items: Sequence[Fields]) -> list[Fields]:
-    """Items whose offsets count characters, and whose listed text has its line breaks."""
-    plain = [_with_line_breaks(item) for item in items]
-    if not any(ord(character) >= FIRST_ASTRAL for character in text):
-        return plain
-    at = [at for at, character in enumerate(text) for _ in range(_n_units(character))] + [len(text)]
-    converted = [_converted(item, at) for item in plain]
-    if _n_matches(text, converted) > _n_matches(text, plain):
-        return converted
-    return plain
+    """The items with offsets in characters, and listed texts as they stand there."""
+    if any(ord(character) >= FIRST_ASTRAL for character in text):
+        units = [at for at, character in enumerate(text) for _ in range(_n_units(character))]
+        converted = [_converted(item, [*units, len(text)]) for item in items]
+        items = max(items, converted, key=partial(_n_matches, text))
+    return [_with_line_breaks(item, text) for item in items]
 
 
-def _with_line_breaks(item: Fields) -> Fields:
+def _with_line_breaks(item: Fields, text: str) -> Fields:
     """Some versions list a line break as a backslash and an n."""
-    listed = item.get("text")
-    return {**item, "text": listed.replace("\\n", "\n")} if isinstance(listed, str) else item
+    listed, stretch = item.get("text"), _stretch(item, text)
+    if isinstance(listed, str) and same_text(_unescaped(listed), _unescaped(stretch)):
+        return {**item, "text": stretch}
+    return item
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("\\n", "\n")
+
+
+def _stretch(item: Fields, text: str) -> str:
+    start, end = item.get("start"), item.get("end")
+    in_text = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    return text[start:end] if in_text else ""
 
 
 def _n_units(character: str) -> int:
@@ -157,11 +166,10 @@ def _converted(item: Fields, at: Sequence[int]) -> Fields:
 
 
 def _n_matches(text: str, items: Sequence[Fields]) -> int:
+    stretches = ((item.get("text"), _stretch(item, text)) for item in items)
     return sum(
-        isinstance(item.get("text"), str)
-        and type(item.get("start")) is type(item.get("end")) is int
-        and same_text(item["text"], text[item["start"] : item["end"]])
-        for item in items
+        isinstance(listed, str) and _unescaped(listed) == _unescaped(stretch)
+        for listed, stretch in stretches
     )
 
 

@@ -15,9 +15,9 @@ from .report import Report
 def read_squad(path: Path, report: Report) -> Iterator[Record]:
     """A document for each paragraph of each article, with its answers.
 
-    The label is what follows "__" in the question's id, as in CUAD ("..__Document Name"), or else
-    the question itself. The document's name is the article's title, with the paragraph's number
-    behind a "#" if there are several.
+    The label is what follows the title and "__" in the question's id, as in CUAD ("..__Document
+    Name"), or what follows the last "__", or else the question itself. The document's name is the
+    article's title, with the paragraph's number behind a "#" if there are several.
     """
     for where, article in json_list(path, key="data"):
         try:
@@ -33,15 +33,16 @@ def _paragraphs(article: Any, where: str, report: Report) -> Iterator[TextRecord
         text = required(paragraph, "context", str, "a string")
         questions = required(paragraph, "qas", list, "a list")
         name = title if len(paragraphs) == 1 else f"{title}#{number}"
-        items = [item for question in questions for item in _items(question, report)]
+        items = [item for question in questions for item in _items(question, title, report)]
         yield TextRecord(name, where, text, items)
 
 
-def _items(question: Any, report: Report) -> Iterator[Any]:
+def _items(question: Any, title: Any, report: Report) -> Iterator[Any]:
     answers = required(question, "answers", list, "a list")
     report.add_unread("plausible answers", len(question.get("plausible_answers") or []))
+    label = _label(question, title)
     for answer in answers:
-        yield _item(answer, _label(question)) if isinstance(answer, dict) else answer
+        yield _item(answer, label) if isinstance(answer, dict) else answer
 
 
 def _item(answer: Fields, label: Any) -> Fields:
@@ -51,11 +52,12 @@ def _item(answer: Fields, label: Any) -> Fields:
     return {"start": start, "end": end, "label": label, "text": text, **score}
 
 
-def _label(question: Fields) -> Any:
+def _label(question: Fields, title: Any) -> Any:
     name = question.get("id")
-    if isinstance(name, str) and "__" in name:
-        return name.rpartition("__")[2]
-    return question.get("question")
+    if not isinstance(name, str) or "__" not in name:
+        return question.get("question")
+    prefix = f"{title}__"
+    return name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("__")[2]
 
 
 READERS: dict[str, Reader] = {"squad": read_squad}

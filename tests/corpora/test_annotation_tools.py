@@ -1,0 +1,206 @@
+"""Exports of annotation tools: who annotated what, and what is not a span of the text."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpora.documents import Labelled, read, spans_of
+
+ADA = "Ada Brenk\nPhD"
+
+
+def write(path: Path, value: Any) -> Path:
+    lines = value if isinstance(value, str) else json.dumps(value)
+    path.write_text(lines, encoding="utf8")
+    return path
+
+
+def region(start: Any, end: Any, *labels: str, **fields: Any) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": list(labels)}
+    return {"type": "labels", "value": value, **fields}
+
+
+def annotation(*result: Any, **fields: Any) -> dict[str, Any]:
+    return {"id": 1, "result": list(result), "was_cancelled": False, **fields}
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    return {"id": 7, "data": {"my_text": ADA, "meta": {}}, "annotations": [], **fields}
+
+
+@pytest.mark.parametrize("answer", ["reject", "ignore", "flag"])
+def test_what_prodigy_did_not_accept_is_no_gold(tmp_path: Path, answer: str) -> None:
+    accepted = {"text": "a", "_input_hash": 1, "answer": "accept"}
+    rejected = {"text": ADA, "spans": [{"start": 0, "end": 3, "label": "x"}], "answer": answer}
+    path = write(tmp_path / "a.jsonl", f"{json.dumps(accepted)}\n{json.dumps(rejected)}")
+    [doc], report = read(path)
+    assert (doc.text, spans_of(doc)) == ("a", [])
+    assert report.problems == {"rejected": 1}
+    assert report.examples["rejected"][0].startswith("a.jsonl:2 (line 2): {'text': 'Ada")
+
+
+def test_relations_and_comments_are_counted(tmp_path: Path) -> None:
+    record = {"id": 1, "text": "a", "label": [], "Comments": ["good"], "relations": [{}, {}]}
+    [doc], report = read(write(tmp_path / "a.jsonl", record))
+    assert doc.user_data["doc_id"] == 1
+    assert not report.problems
+    assert report.problem_lines() == ["2 x relations (not read)", "1 x comments (not read)"]
+
+
+def test_label_studio_takes_the_ground_truth_or_the_first(tmp_path: Path) -> None:
+    first, cancelled = annotation(region(0, 3, "x")), annotation(was_cancelled=True)
+    truth = annotation(region(4, 9, "y", "z"), ground_truth=True)
+    tasks = [task(annotations=[cancelled, first, truth]), task(annotations=[cancelled, first])]
+    docs, report = read(write(tmp_path / "a.json", tasks))
+    assert [spans_of(doc) for doc in docs] == [
+        [Labelled(4, 9, "y"), Labelled(4, 9, "z")],
+        [Labelled(0, 3, "x")],
+    ]
+    assert report.problems == {"second annotator": 1}
+
+
+def test_label_studio_tasks_without_annotations_are_no_gold(tmp_path: Path) -> None:
+    tasks = [task(), task(annotations=[annotation(was_cancelled=True)]), task(predictions=[3])]
+    docs, report = read(write(tmp_path / "a.json", tasks))
+    assert docs == []
+    assert report.problems == {"not annotated": 2, "rejected": 1}
+
+
+def test_label_studio_predictions_with_scores(tmp_path: Path) -> None:
+    prediction = {"result": [region(0, 3, "x", score=0.25), region(4, 9, "y")], "score": 0.5}
+    tasks = [
+        task(predictions=[prediction]),
+        task(annotations=[annotation(region(0, 9, "z"))], predictions=[prediction]),
+    ]
+    docs, report = read(write(tmp_path / "a.json", tasks))
+    assert [spans_of(doc) for doc in docs] == [
+        [Labelled(0, 3, "x", 0.25), Labelled(4, 9, "y", 0.5)],
+        [Labelled(0, 9, "z")],
+    ]
+    assert report.problems == {"predicted": 1}
+    assert report.unread == {"predictions": 1}
+
+
+def test_label_studio_tasks_in_files_of_their_own(tmp_path: Path) -> None:
+    one = {"id": 348, "data": {"text": ADA}, "completions": [annotation(region(0, 3, "x"))]}
+    path = write(tmp_path / "348.json", json.dumps(one, indent=2))
+    assert [spans_of(doc) for doc in read(path)[0]] == [[Labelled(0, 3, "x")]]
+    path = write(tmp_path / "tasks.jsonl", f"{json.dumps(one)}\n{json.dumps(one)}\n")
+    assert [spans_of(doc) for doc in read(path)[0]] == [[Labelled(0, 3, "x")]] * 2
+
+
+def test_label_studio_regions_that_are_no_spans_of_the_text(tmp_path: Path) -> None:
+    html = {"type": "hypertextlabels", "value": {"start": "/p[1]/text()[1]", "startOffset": 1}}
+    result = [
+        html,
+        {"type": "choices", "value": {"choices": ["good"]}},
+        {"type": "relation", "from_id": "a", "to_id": "b"},
+        region("/p[1]/text()[1]", "/p[1]/text()[1]", "x"),
+        region(0, 3),
+        "x",
+        region(0, 3, "kept"),
+    ]
+    [doc], report = read(write(tmp_path / "a.json", [task(annotations=[annotation(*result)])]))
+    assert spans_of(doc) == [Labelled(0, 3, "kept")]
+    assert report.problems == {"not in characters": 1, "malformed": 2, "unlabelled": 1}
+    assert report.unread == {"choices": 1, "relation": 1}
+
+
+def test_label_studio_units_are_decided_by_the_listed_texts(tmp_path: Path) -> None:
+    text = "😀 Ada Brenk"
+    tasks = []
+    for shift in (0, 1):
+        named = region(2 + shift, 5 + shift, "given")
+        named["value"]["text"] = "Ada"
+        unnamed = region(6 + shift, 11 + shift, "family")
+        tasks.append(
+            {"id": shift, "data": {"text": text}, "annotations": [annotation(named, unnamed)]}
+        )
+    docs, report = read(write(tmp_path / "a.json", tasks))
+    assert [spans_of(doc) for doc in docs] == [
+        [Labelled(2, 5, "given"), Labelled(6, 11, "family")]
+    ] * 2
+    assert not report.problems
+
+
+def brat(folder: Path, text: str, *lines: str, suffix: str = ".ann") -> Path:
+    (folder / "a.txt").write_bytes(text.encode())
+    (folder / f"a{suffix}").write_bytes("\r\n".join(lines).encode())
+    return folder
+
+
+def test_brat_pieces_notes_and_wrong_lines(tmp_path: Path) -> None:
+    lines = [
+        "T1\tfull name 0 3;4 9\tAda Brenk",
+        "T2\tname 0 3;10 13\tAda PhD",
+        "T3\tname 4 9;0 3\tBrenk Ada",
+        "T4\tdegree 10 13\tMSc",
+        "T5\tdegree 10 99\tPhD",
+        "T6\tdegree 13 10\tPhD",
+        "T7\tdegree ten\tPhD",
+        "T8\tdegree 10 13",
+        "",
+        "going on from nowhere",
+        "R1\tof Arg1:T1 Arg2:T2",
+        "*\tEquiv T1 T2",
+        "E1\tname:T1",
+        "A1\tSure T1",
+        "N1\tReference T1 Wikipedia:1\tAda",
+        "#1\tAnnotatorNotes T1\twell",
+    ]
+    [doc], report = read(brat(tmp_path, ADA, *lines))
+    assert doc.user_data["doc_id"] == "a"
+    assert spans_of(doc) == [Labelled(0, 9, "full name"), Labelled(10, 13, "degree")]
+    assert report.problems == {
+        "discontinuous": 2,
+        "other text": 1,
+        "out of range": 1,
+        "empty": 1,
+        "malformed": 2,
+    }
+    assert report.examples["malformed"][1] == "a (a.ann, line 10): 'going on from nowhere'"
+    assert "'line': 4" in report.examples["other text"][0]
+    assert report.unread == {
+        "relations": 2,
+        "events": 1,
+        "attributes": 1,
+        "normalizations": 1,
+        "notes": 1,
+    }
+
+
+def test_brat_files_of_bionlp_belong_together(tmp_path: Path) -> None:
+    brat(tmp_path, ADA, "T1\tname 0 9\tAda Brenk", suffix=".a1")
+    [doc], report = read(brat(tmp_path, ADA, "T2\tdegree 10 13\tPhD", suffix=".a2"))
+    assert spans_of(doc) == [Labelled(0, 9, "name"), Labelled(10, 13, "degree")]
+    assert not report.problems
+
+
+def test_brat_texts_alone_are_reported_and_annotations_alone_an_error(tmp_path: Path) -> None:
+    brat(tmp_path, ADA, "T1\tname 0 9\tAda Brenk")
+    (tmp_path / "b.txt").write_text("alone")
+    docs, report = read(tmp_path)
+    assert [doc.text for doc in docs] == [ADA, "alone"]
+    assert report.problems == {"no annotation file": 1}
+    assert [doc.text for doc in read(tmp_path / "a.txt")[0]] == [ADA]
+    (tmp_path / "c.ann").write_text("")
+    with pytest.raises(ValueError, match=r"there is no text c\.txt"):
+        read(tmp_path)
+
+
+def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
+    answers = [{"text": "Ada", "answer_start": 0}, {"text": "Ada", "answer_start": 4}]
+    questions = [
+        {"id": "5", "question": "Who?", "answers": answers, "is_impossible": False},
+        {"id": "A__B__Parties", "question": "?", "answers": [{"text": "PhD", "answer_start": 10}]},
+        {"id": "A__B", "answers": [5, {"text": "Ada"}], "plausible_answers": answers},
+        {"answers": [answers[0]]},
+    ]
+    paragraphs = [{"context": ADA, "qas": questions}, {"context": "", "qas": []}]
+    data = {"data": [{"title": "A", "paragraphs": paragraphs}]}
+    docs, report = read(write(tmp_path / "a.json", data))
+    assert [doc.user_data["doc_id"] for doc in docs] == ["A#1", "A#2"]
+    assert spans_of(docs[0]) == [Labelled(0, 3, "Who?"), Labelled(10, 13, "B__Parties")]
+    assert report.problems == {"other text": 1, "malformed": 2, "unlabelled": 1}
+    assert report.unread == {"plausible answers": 2}

@@ -1,0 +1,137 @@
+"""Files that are wrong: one error that names file and line, and never anything else."""
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+import spacy
+from corpora import writers
+from corpora.documents import Labelled, Text, read
+from spacy.tokens import DocBin
+
+DOCUMENTS = [Text("Ada Brenk, PhD", [Labelled(0, 9, "name")])] * 3
+TASK = {"id": 1, "data": {"text": "x"}, "annotations": [{"result": []}]}
+DEEP = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "write", [writers.prodigy, writers.doccano_json, writers.label_studio, writers.squad]
+)
+@pytest.mark.parametrize("packed", ["", ".gz", ".xz"])
+def test_truncated(tmp_path: Path, write: writers.Writer, packed: str) -> None:
+    body = write(tmp_path, DOCUMENTS).read_bytes()
+    path = tmp_path / f"cut.json{'l' if write is writers.prodigy else ''}{packed}"
+    if packed:
+        body = (gzip if packed == ".gz" else lzma).compress(body)
+    path.write_bytes(body[:-15])
+    with pytest.raises(ValueError, match=r"cut\.json.*(line \d+: |truncated or damaged)"):
+        read(path)
+
+
+def test_a_file_that_is_not_packed_as_its_name_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_text('{"text": "x", "spans": []}')
+    with pytest.raises(ValueError, match=r"a\.jsonl\.gz is truncated or damaged: Not a gzipped"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.txt", "a.xml"])
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 2), ("utf-16", 1)])
+def test_other_encodings(tmp_path: Path, name: str, encoding: str, line: int) -> None:
+    path = tmp_path / name
+    path.write_bytes('[{"text": "x", "spans": []},\n{"text": "é", "spans": []}]'.encode(encoding))
+    with pytest.raises(ValueError, match=rf"{name}, line {line}: not UTF-8"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("a.json", '[{"text": "x",\n"spans": [}]', r"a\.json, line 2: Expecting value"),
+        ("a.json", '[{"text": "x", "spans": []}\n{}]', r"line 2: expected ',' or ']', but found"),
+        ("a.json", '[{"text": "x", "spans": []}]\n\n[]', "line 3: there is something after"),
+        (
+            "a.json",
+            '[{"text": "x", "spans": []},\n"y"]',
+            "record 2, line 2: expected a JSON object",
+        ),
+        ("a.json", '[{"text": "x", "spans": []},\n{"text": 5}]', "record 2, line 2: 'text' should"),
+        ("a.json", '[{"text": "x" "y"}]', "line 1: expected ',' or '}', but found '\"'"),
+        ("a.json", f"[{'9' * 5000}]", "line 1: Exceeds the limit"),
+        ("a.json", f'[{{"text": {DEEP}}}]', "line 1: maximum recursion"),
+        ("a.jsonl", f'{{"text": "x", "spans": {DEEP}}}', "line 1: maximum recursion"),
+        ("a.jsonl", '\n{"text": "\\ud800", "spans": []}', r"a\.jsonl, line 2: .*surrogates not"),
+        ("a.json", '[\n{"text": "\\ud800", "spans": []}]', r"record 1, line 2: .*surrogates not"),
+        ("a.jsonl", '{"text": "x", "spans": [[0, 1, "\\udc00"]]}', "line 1: .*surrogates not"),
+        ("a.jsonl", '{"id": "\\ud800", "text": "x", "spans": []}', "line 1: .*surrogates not"),
+        ("a.jsonl", f'{{"id": {2**64}, "text": "x", "spans": []}}', "line 1: a document's name"),
+        ("a.jsonl", '{"id": [1], "text": "x", "spans": []}', "line 1: a document's name"),
+        ("a.json", '{"data": [{"paragraphs": 1}]}', "record 1, line 1: 'paragraphs' should be"),
+        ("a.json", '{"data": [{"paragraphs": [1]}]}', "line 1: expected a JSON object, but found"),
+        ("a.json", '{"data": ["x"]}', "record 1, line 1: expected a JSON object"),
+        ("a.json", '[{"annotations": 1, "data": {"text": "x"}}]', "'annotations' should be a list"),
+        ("a.json", '[{"annotations": [1], "data": {"text": "x"}}]', "an annotation should be an"),
+        ("a.json", '[{"annotations": [{}], "data": {"text": "x"}}]', "no 'result'"),
+        ("a.json", '[{"annotations": [], "data": {"a": "x", "b": "y"}}]', r"\['a', 'b'\]"),
+        ("a.xml", "<a>\n</a>", "format of .*a.xml is not known, it begins with '<a>"),
+        ("a.csv", "a;b;c", "format of .*a.csv is not known, it begins with 'a;b;c'"),
+        ("a.ann", "T1\tX 0 1\tx", "a.ann: there is no text a.txt beside"),
+        ("a.spacy", "x", "a.spacy: not a whole .spacy file"),
+    ],
+)
+def test_an_error_names_the_place(tmp_path: Path, name: str, body: str, message: str) -> None:
+    path = tmp_path / name
+    path.write_text(body, encoding="utf8")
+    with pytest.raises(ValueError, match=message):
+        read(path)
+
+
+def test_a_docbin_cut_off(tmp_path: Path) -> None:
+    doc = spacy.blank("en")("one two")
+    body = DocBin(docs=[doc]).to_bytes()
+    (tmp_path / "a.spacy").write_bytes(body[:-10])
+    with pytest.raises(ValueError, match="not a whole"):
+        read(tmp_path / "a.spacy")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.spacy", "a.ann", "folder"])
+def test_nothing_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises((FileNotFoundError, ValueError), match=name):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["empty.jsonl", "empty.json", "list.json"])
+def test_no_documents(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("[]" if name == "list.json" else " \n", encoding="utf8")
+    assert read(tmp_path / name)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"start": "0", "end": 3, "label": "x"}, "malformed"),
+        ({"start": 0, "end": True, "label": "x"}, "malformed"),
+        ({"start": 0, "end": float("nan"), "label": "x"}, "malformed"),
+        ({"start": 0, "label": "x"}, "malformed"),
+        ({"start": 0, "end": 10**30, "label": "x"}, "out of range"),
+        ({"start": 0, "end": 3, "label": None}, "unlabelled"),
+        ({"start": 3, "end": 0, "label": "x"}, "empty"),
+        ({"start": 0, "end": 3, "label": "x", "text": "two"}, "other text"),
+        ({"start": 0, "end": 3, "label": "x", "score": "high"}, "unusable score"),
+        ({"start": 0, "end": 3, "label": "x", "score": True}, "unusable score"),
+        ({"start": 0, "end": 3, "label": "x", "score": float("inf")}, "unusable score"),
+        ({"start": 0, "end": 3, "label": "x", "score": 10**400}, "unusable score"),
+    ],
+)
+def test_a_wrong_item_is_reported_and_the_others_kept(
+    tmp_path: Path, item: dict[str, object], problem: str
+) -> None:
+    record = {"id": "d", "text": "one two", "spans": [item, [0, 7, "y"], [4, 7, "z"]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    [doc], report = read(tmp_path / "a.jsonl")
+    labels = [span.label_ for span in doc.spans["sc"]]
+    assert labels == (["x", "y", "z"] if problem == "unusable score" else ["y", "z"])
+    assert report.problems == {problem: 1}
+    assert not doc.spans["sc"].attrs

@@ -1,0 +1,38 @@
+"""spaCy's binary files as they are read: tokens, spans and scores stay."""
+
+from pathlib import Path
+
+import numpy as np
+from corpora.documents import NLP, read
+from spacy.tokens import Doc, DocBin, Span
+
+
+def write(path: Path, *docs: Doc) -> Path:
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def test_tokens_spans_and_scores_stay(tmp_path: Path) -> None:
+    doc = Doc(NLP.vocab, words=["one", "two", "-", "three"], spaces=[True, False, False, False])
+    doc.spans["sc"] = [Span(doc, 0, 2, "x"), Span(doc, 3, 4, "y")]
+    doc.spans["sc"].attrs["scores"] = np.array([0.25, 0.5], dtype=np.float32)
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert [token.text for token in again] == ["one", "two", "-", "three"]
+    spans = [(span.text, span.label_) for span in again.spans["sc"]]
+    assert spans == [("one two", "x"), ("three", "y")]
+    assert again.spans["sc"].attrs["scores"].tolist() == [0.25, 0.5]
+    assert again.user_data["doc_id"] == "a.spacy:1"
+    assert (report.docs, report.spans) == (1, 2)
+    assert not report.problems
+
+
+def test_entities_are_taken_where_there_is_no_such_key(tmp_path: Path) -> None:
+    named, other, bare = NLP("one two"), NLP("three"), NLP("four")
+    named.ents = [Span(named, 0, 1, "x")]
+    other.spans["other"] = [other[0:1]]
+    docs, report = read(write(tmp_path / "a.spacy", named, other, bare))
+    assert [[span.text for span in doc.spans["sc"]] for doc in docs] == [["one"], [], []]
+    assert report.problems == {"from doc.ents": 1, "other spans key": 1}
+    assert report.examples["other spans key"] == [
+        "a.spacy:2 (document 2): {'key': 'other', 'spans': 1}"
+    ]

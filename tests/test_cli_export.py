@@ -1,0 +1,133 @@
+"""`python -m spacy sener export`, and back with `convert`."""
+
+import gzip
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli
+import spacy_sener.cli.convert
+import spacy_sener.cli.export  # noqa: F401 - the import adds the command
+
+
+def sener(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", *map(str, arguments)])
+
+
+def write_docs(path: Path) -> Path:
+    nlp = spacy.blank("en")
+    text = nlp("Ada 😀 Brenk, PhD")
+    text.spans["found"] = [Span(text, 0, 3, "name"), Span(text, 4, 5, "degree")]
+    text.spans["found"].attrs["scores"] = np.array([0.75, float("nan")])
+    words = Doc(nlp.vocab, words=["one", " ", "two"])
+    words.spans["found"] = [Span(words, 0, 3, "all"), Span(words, 0, 1, "one")]
+    for doc, name in ((text, 7), (words, "w")):
+        doc.user_data["doc_id"] = name
+    DocBin(docs=[text, words], store_user_data=True).to_disk(path)
+    return path
+
+
+def read_docs(path: Path) -> list[tuple[object, ...]]:
+    docs = DocBin().from_disk(path).get_docs(spacy.blank("en").vocab)
+    return [
+        (
+            [token.text for token in doc],
+            doc.user_data["doc_id"],
+            doc.has_unknown_spaces,
+            [(span.start, span.end, span.label_) for span in doc.spans["found"]],
+            str(doc.spans["found"].attrs.get("scores")),
+        )
+        for doc in docs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "unpack"),
+    [("out.jsonl", bytes), ("out.jsonl.gz", gzip.decompress), ("out.jsonl.xz", lzma.decompress)],
+)
+def test_there_and_back(tmp_path: Path, name: str, unpack: Callable[[bytes], bytes]) -> None:
+    source, exported = write_docs(tmp_path / "in.spacy"), tmp_path / "new" / name
+    result = sener("export", source, exported, "--spans-key", "found", "--strict")
+    assert result.exit_code == 0, result.output
+    assert "2 documents, 8 tokens" in result.output
+    assert [json.loads(line) for line in unpack(exported.read_bytes()).splitlines()] == [
+        {
+            "doc_id": 7,
+            "text": "Ada 😀 Brenk, PhD",
+            "spans": [
+                {"start": 0, "end": 11, "label": "name", "score": 0.75},
+                {"start": 13, "end": 16, "label": "degree"},
+            ],
+        },
+        {
+            "doc_id": "w",
+            "text": ["one", " ", "two"],
+            "entity": [[0, 3, ["one", " ", "two"], "all"], [0, 1, ["one"], "one"]],
+        },
+    ]
+    result = sener("convert", exported, tmp_path / "again.spacy", "--spans-key", "found")
+    assert result.exit_code == 0, result.output
+    assert read_docs(tmp_path / "again.spacy") == read_docs(source)
+
+
+def test_export_reads_what_convert_reads(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ada Brenk")
+    (tmp_path / "a.ann").write_text("T1\tname 0 9\tAda Brenk\n")
+    result = sener("export", tmp_path, tmp_path / "out.jsonl")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == {
+        "doc_id": "a",
+        "text": "Ada Brenk",
+        "spans": [{"start": 0, "end": 9, "label": "name"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "message"),
+    [
+        ('{"text": "one", "spans": []}\n{', (), "line 2"),
+        ('{"text": "one", "spans": [[0, 0, "x"]]}', ("--strict",), "1 x empty"),
+        ("", (), "has no documents"),
+        ('{"text": "one", "spans": []}', ("--lang", "zz9"), "Can't import language"),
+    ],
+)
+def test_what_fails_leaves_the_old_file_and_no_other(
+    tmp_path: Path, body: str, options: tuple[str, ...], message: str
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(body)
+    output.write_text("old")
+    result = sener("export", source, output, *options)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert output.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+@pytest.mark.parametrize("command", ["export", "convert"])
+def test_every_problem_goes_to_the_report_even_if_strict_fails(
+    tmp_path: Path, command: str
+) -> None:
+    items = [[number, number, "\ud800"] for number in range(5)]
+    record = {"id": "d", "text": "one two", "spans": [*items, {"start": 0, "end": 2, "label": "x"}]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(record))
+    report, output = tmp_path / "report.jsonl", tmp_path / "out"
+    result = sener(command, tmp_path / "in.jsonl", output, "--strict", "--report", report)
+    assert result.exit_code == 1
+    assert not output.exists()
+    problems = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [problem["problem"] for problem in problems] == ["empty"] * 5 + ["ends inside a token"]
+    assert problems[4] == {
+        "problem": "empty",
+        "done": "left out: the end is not after the start",
+        "where": "d (line 1)",
+        "item": items[4],
+    }
