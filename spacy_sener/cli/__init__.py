@@ -1,6 +1,25 @@
 """Commands of `python -m spacy sener`: one module each, added to `app` where it is imported."""
 
-from . import convert, import_checkpoint
+from . import (
+    compare,
+    convert,
+    debug_data,
+    export,
+    import_checkpoint,
+    init_config,
+    render,
+    report,
+)
 from .app import app
 
-__all__ = ["app", "convert", "import_checkpoint"]
+__all__ = [
+    "app",
+    "compare",
+    "convert",
+    "debug_data",
+    "export",
+    "import_checkpoint",
+    "init_config",
+    "render",
+    "report",
+]
