@@ -112,6 +112,17 @@ def test_what_fails_leaves_the_old_file_and_no_other(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
+@pytest.mark.parametrize("depth", [200, 400, 600, 800])
+def test_an_item_of_any_depth_is_reported(tmp_path: Path, depth: int) -> None:
+    items = "[" * depth + "]" * depth
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "one", "spans": [{items}]}}')
+    report = tmp_path / "report.jsonl"
+    result = sener("convert", tmp_path / "in.jsonl", tmp_path / "out.spacy", "--report", report)
+    assert result.exit_code == 0, result.output
+    assert "1 x malformed" in result.output
+    assert json.loads(report.read_text())["problem"] == "malformed"
+
+
 @pytest.mark.parametrize("command", ["export", "convert"])
 def test_every_problem_goes_to_the_report_even_if_strict_fails(
     tmp_path: Path, command: str

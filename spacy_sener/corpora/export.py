@@ -73,7 +73,11 @@ def problems_to(path: Path | None) -> Iterator[Callable[[str, str, str, object],
     with path.open("w", encoding="utf8") as file:
 
         def write(problem: str, done: str, where: str, item: object) -> None:
-            fields = {"problem": problem, "done": done, "where": where, "item": item}
-            file.write(json.dumps(fields, default=repr) + "\n")
+            fields = {"problem": problem, "done": done, "where": where}
+            try:
+                line = json.dumps({**fields, "item": item}, default=repr)
+            except RecursionError:
+                line = json.dumps({**fields, "item": "nested too deeply to be shown"})
+            file.write(line + "\n")
 
         yield write

@@ -17,8 +17,8 @@ class TextRecord:
     doc_id: The document's name, for `doc.user_data["doc_id"]`; a string or a number.
     where (str): Its place in the file, e.g. "line 7", for the report.
     items: Annotations as they stand in the file: mappings with `start`, `end` (exclusive), `label`
-        and perhaps `score`, or lists that begin with start and end and finish with the label. They
-        may be wrong: `annotation.valid_annotations` sorts that out.
+        and perhaps `score` and the `text` at their place, or lists that begin with start and end
+        and finish with the label. They may be wrong: `annotation.valid_annotations` sorts that out.
     """
 
     doc_id: Any

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import spacy
+from corpora import writers
+from corpora.documents import Labelled, Text, read
 
 from spacy_sener.corpora.readers import read_docs
 from spacy_sener.corpora.report import Report
@@ -27,3 +29,23 @@ def test_every_entity_becomes_a_span(corpus: str, record_format: str) -> None:
         path, spacy.blank("en"), spans_key="sc", record_format=record_format, report=Report()
     )
     assert [len(doc.spans["sc"]) for doc in docs] == n_entities
+
+
+@pytest.mark.parametrize(
+    "write",
+    [writers.prodigy, writers.doccano_json, writers.label_studio, writers.squad, writers.brat],
+)
+def test_real_texts_in_the_formats_of_tools(tmp_path: Path, write: writers.Writer) -> None:
+    path = DATA / "scholar-xl" / "dev.jsonl.gz"
+    if not path.is_file():
+        pytest.skip("the private corpus 'scholar-xl' is not beside this checkout")
+    with gzip.open(path, "rt", encoding="utf8") as lines:
+        records = [json.loads(line) for line in lines]
+    documents = [
+        Text(record["raw"], [Labelled(*item) for item in record["raw_entity"]])
+        for record in records
+    ]
+    docs, report = read(write(tmp_path, documents))
+    assert [doc.text for doc in docs] == [one.text for one in documents]
+    assert [len(doc.spans["sc"]) for doc in docs] == [len(one.spans) for one in documents]
+    assert set(report.problems) == {"ends inside a token"}
