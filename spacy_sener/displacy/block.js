@@ -9,8 +9,7 @@
     const folds = all(".fold");
     const rows = all(".row");
     const shown = spans.map(() => true);
-    const parts = [];
-    const partsOf = (span) => (parts[span] ??= [...root.getElementsByClassName("s" + span)]);
+    let parts = null;
 
     // Shows and hides spans by label, verdict and score.
     function filter() {
@@ -18,17 +17,26 @@
       const verdicts = unchecked("verdict");
       const least = slider && slider.value > slider.min ? Number(slider.value) : -Infinity;
       let count = 0;
+      parts ??= partsOfSpans();
       spans.forEach(([label, score, verdict], span) => {
         const show =
           !labels.has(label) && !verdicts.has(verdict) && (score === null || score >= least);
         count += show;
         if (show === shown[span]) return;
         shown[span] = show;
-        for (const part of partsOf(span)) part.classList.toggle("off", !show);
+        for (const part of parts[span]) part.classList.toggle("off", !show);
       });
       if (slider) root.querySelector("output").value = Number(slider.value).toFixed(2);
       root.querySelector(".status").textContent = `${count} of ${spans.length} spans shown.`;
       fold();
+    }
+
+    function partsOfSpans() {
+      const found = spans.map(() => []);
+      for (const part of all(".bar, .chip, .mark, .under, sup, li")) {
+        found[/ s(\d+)/.exec(part.className)[1]].push(part);
+      }
+      return found;
     }
 
     function unchecked(kind) {
@@ -154,6 +162,7 @@
     root.addEventListener("beforematch", ({ target }) => reveal(target));
     // In a notebook, keys are the notebook's unless something here has the focus.
     (root.matches(".whole") ? document : root).addEventListener("keydown", press);
+    // As in the style sheet: where the panel is above the text, it should leave room for it.
     if (root.clientWidth < 960) for (const list of all(".outline")) list.open = false;
     filter();
   }

@@ -131,7 +131,8 @@ class PageWriter:
         n_blocks = sum(len(_blocks(page)) for page in self.pages)
         return f"""
 <nav aria-label="Blocks"><details class="outline" open><summary>Blocks ({n_blocks})</summary>
-<p class="scripted"><button type="button" class="fold-all">Fold all</button> <button type="button" class="unfold-all">Unfold all</button></p>
+<p class="scripted buttons"><button type="button" class="fold-all">Fold all</button>
+<button type="button" class="unfold-all">Unfold all</button></p>
 {"".join(parts)}</details></nav>"""
 
     def _outline_of(self, number: int) -> str:

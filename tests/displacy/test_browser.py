@@ -329,6 +329,8 @@ def test_print_shows_everything_and_no_controls(open_page: Open) -> None:
     assert not tab.locator(".outline").is_visible()
     assert not tab.locator(".fold").first.is_visible()
     assert len(shown(tab, ".bar")) == 12
+    assert len(shown(tab, "fieldset label")) == 4
+    assert shown(tab, "input, button") == []
     paper = "getComputedStyle(document.querySelector('.sener')).backgroundColor"
     assert tab.evaluate(paper) == "rgb(255, 255, 255)"
     assert tab.pdf().startswith(b"%PDF")
