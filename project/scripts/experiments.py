@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import srsly
 import typer
+from thinc.api import Config
 from wasabi import msg
 from weasel.util import get_checksum, run_command
 
@@ -38,12 +39,19 @@ class Run:
         return settings.exists() and srsly.read_json(settings) == asdict(self)
 
 
-def runs(experiments: Path, seed: int, shared: dict[str, Any], data: list[Path]) -> Iterator[Run]:
+def runs(
+    experiments: Path, seed: int, encoder: str, shared: dict[str, Any], data: list[Path]
+) -> Iterator[Run]:
     """Every entry of the list with one seed; an entry's overrides win over the shared ones."""
     for name, entry in srsly.read_yaml(experiments).items():
-        overrides = {"system.seed": seed, **shared, **entry.get("overrides", {})}
-        paths = [Path(entry["config"]), *data]
-        checksums = {str(path): get_checksum(path) for path in paths}
+        has_encoder = "vars" in Config().from_disk(entry["config"], interpolate=False)
+        overrides = {
+            "system.seed": seed,
+            **shared,
+            **({"vars.encoder": encoder} if has_encoder else {}),
+            **entry.get("overrides", {}),
+        }
+        checksums = {str(path): get_checksum(path) for path in [Path(entry["config"]), *data]}
         values = {key: srsly.json_dumps(value) for key, value in overrides.items()}
         yield Run(name, entry["config"], values, checksums)
 
@@ -53,9 +61,9 @@ def main(
     corpus: Annotated[Path, typer.Argument(help="Folder with train.spacy and dev.spacy")],
     output: Annotated[Path, typer.Argument(help="Gets a folder for every name and seed")],
     table: Annotated[Path, typer.Argument(help="The table that compares them, in Markdown")],
+    encoder: Annotated[str, typer.Option(help="Where a config has one: its pretrained weights")],
     seeds: Annotated[str, typer.Option(help="Numbers, with spaces between")] = "0",
     updates: Annotated[int, typer.Option(help="Of every training")] = 450,
-    encoder: Annotated[str, typer.Option(help="Pretrained weights of every training")] = "",
     gpu_id: Annotated[int, typer.Option(help="-1 for the CPU")] = -1,
 ) -> None:
     """Run EXPERIMENTS on CORPUS. A run whose result is there and up to date is not repeated."""
@@ -63,7 +71,6 @@ def main(
     shared = {
         "paths.train": str(train),
         "paths.dev": str(dev),
-        "vars.encoder": encoder,
         "training.max_steps": updates,
         "training.optimizer.total_steps": updates,
         "training.optimizer.warmup_steps": updates // 10,
@@ -71,7 +78,7 @@ def main(
     }
     reports = []
     for seed in seeds.split():
-        for run in runs(experiments, int(seed), shared, [train, dev]):
+        for run in runs(experiments, int(seed), encoder, shared, [train, dev]):
             folder = output / run.name / f"seed-{seed}"
             reports.append(str(folder / "report"))
             msg.divider(f"{run.name}, seed {seed}")

@@ -1,4 +1,4 @@
-"""Say where the model, the scores and the page are, and how to use the model."""
+"""Say where the model, the reports and the page are, and how to use the model."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import typer
 MESSAGE = """
 The pipeline is in  {model}
 The page to look at {page}
+The reports are     {reports}
 
 On a text of your own, in Python:
 
@@ -16,28 +17,25 @@ On a text of your own, in Python:
     for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"]):
         print(f"{{score:.2f}} {{span.label_}}: {{span.text}}")
 
-or for a folder of texts, from the command line:
+or as a page, for a text file or a folder of them, from the command line:
 
-    python -m spacy apply {model} TEXTS_FOLDER found.spacy
+    python -m spacy sener render {model} TEXTS found.html
 """
 
 
-def scores(metrics: Path) -> str:
-    """Micro precision, recall and F of every part that was evaluated."""
-    lines = []
-    for path in sorted(metrics.glob("*.json")):
-        found = srsly.read_json(path)
-        values = "  ".join(
-            f"{name} {100 * found[f'spans_sc_{name.lower()}']:5.1f}" for name in "PRF"
-        )
-        lines.append(f"{path.stem:5} {values}")
-    return "\n".join(lines)
+def scores(folder: Path) -> str:
+    """Precision, recall and F of a report, and of how much; "-" where nothing can be divided."""
+    found = srsly.read_json(folder / "report.json")
+    figures = [(name, found["micro"][name.lower()]) for name in "PRF"]
+    values = "  ".join(f"{n} {'    -' if v is None else f'{100 * v:5.1f}'}" for n, v in figures)
+    return f"{folder.name:10} {values}  ({found['documents']['count']} documents)"
 
 
-def main(model: Path, metrics: Path, page: Path) -> None:
-    """Print the scores in METRICS and how to use MODEL."""
-    print(scores(metrics))
-    print(MESSAGE.format(model=model.resolve(), page=page.resolve().as_uri()))
+def main(model: Path, page: Path, reports: list[Path]) -> None:
+    """Print the scores in REPORTS and how to use MODEL."""
+    print("\n".join(scores(folder) for folder in reports))
+    places = ("\n" + 20 * " ").join(str(folder.resolve() / "report.md") for folder in reports)
+    print(MESSAGE.format(model=model.resolve(), page=page.resolve().as_uri(), reports=places))
 
 
 if __name__ == "__main__":

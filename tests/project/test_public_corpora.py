@@ -1,9 +1,7 @@
 """The public corpora, as invented archives of the same form; and archives that mean harm."""
 
-import io
 import json
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 import spacy
 from archives import archived_texts
+from packing import write_tar, write_zip
 from public_corpora import (
     Parts,
     read_cuad,
@@ -22,24 +21,6 @@ from splits import held_out
 
 from spacy_sener.corpora.readers import read_docs
 from spacy_sener.corpora.report import Report
-
-Archive = Callable[[dict[str, str]], Path]
-
-
-def write_tar(path: Path, files: dict[str, str]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return path
-
-
-def write_zip(path: Path, files: dict[str, str]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path
 
 
 def spans(parts: Parts, part: str, folder: Path) -> list[list[tuple[str, str]]]:
