@@ -89,10 +89,11 @@ class TextWriter:
         chips = "".join(self._chip(mark) for mark in starting)
         depth = max((self.layout.levels[mark.number] for mark in row.shorts), default=0)
         return (
-            f'<div class="row{folds}" data-n="{row.line or "⤷"}">'
+            f'<div class="row{folds}">'
             + "".join(self._bar(mark, number) for mark in row.blocks)
             + (f'<div class="chips">{chips}</div>' if chips else "")
-            + (f'<div class="text" style="--depth:{depth}">' if depth else '<div class="text">')
+            + f'<div class="text" data-n="{row.line or "⤷"}"'
+            + (f' style="--depth:{depth}">' if depth else ">")
             + f"{''.join(self._pieces(row))}</div></div>"
         )
 

@@ -48,7 +48,7 @@ def rows(tab: Any) -> list[str]:
     return tab.evaluate(
         """() => [...document.querySelectorAll(".row")]
           .filter((row) => row.firstElementChild.checkVisibility())
-          .map((row) => row.dataset.n)"""
+          .map((row) => row.querySelector(".text").dataset.n)"""
     )
 
 

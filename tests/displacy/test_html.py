@@ -39,7 +39,7 @@ def test_the_text_stays_as_it_is(docs: list[Doc], minify: bool) -> None:
 @given(documents())
 def test_every_line_begins_a_row(doc: Doc) -> None:
     page = Page(render(doc))
-    numbers = [row.attributes["data-n"] for row in page.find("row")]
+    numbers = [text.attributes["data-n"] for text in page.find("text")]
     lines: list[str] = []
     for number, text in zip(numbers, page.rows, strict=True):
         if number.isdigit():
@@ -137,7 +137,7 @@ def test_long_lines_are_cut_where_blocks_start_and_end() -> None:
     text = "word " * 100 + "start " + "word " * 100 + "end " + "word " * 100
     page = Page(render(make_doc(text, [(100, 202, "block")])))
     assert [row.strip()[:5] for row in page.rows] == ["word ", "start", "word "]
-    assert [row.attributes["data-n"] for row in page.find("row")] == ["1", "⤷", "⤷"]
+    assert [text.attributes["data-n"] for text in page.find("text")] == ["1", "⤷", "⤷"]
     assert [bar.classes[-2:] for bar in page.find("bar")] == [["first", "last"]]
 
 
