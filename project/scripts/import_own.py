@@ -45,6 +45,8 @@ def main(
             msg.fail(f"{train} cannot be split", error, exits=1)
         write(output / "dev.spacy", [doc for doc in docs if doc.text in held])
     kept = [doc for doc in docs if doc.text not in held]
+    if not kept:
+        msg.fail(f"All documents of {train} are in {dev} as well: nothing is left", exits=1)
     if dev and len(kept) < len(docs):
         msg.warn(f"{len(docs) - len(kept)} documents of {train} are in {dev} as well: left out")
     write(output / "train.spacy", kept)

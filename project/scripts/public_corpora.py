@@ -1,8 +1,8 @@
 """The public corpora, each as its repository publishes it: parts of annotated documents.
 
 Every function takes the archive that `project.yml` names and gives the parts "train", "dev" and
-"test" as lists of records that `spacy sener convert` reads: offsets where the repository has the
-untouched text, words where it has words.
+"test" as lists of records that `spacy sener convert` reads as JSON lines: offsets where the
+repository has the untouched text, words where it has words.
 """
 
 import csv
@@ -68,22 +68,11 @@ def brat_spans(files: dict[str, str], text_name: str) -> list[Record]:
 
 
 def read_scirex(archive: Path) -> Parts:
-    """Machine-learning papers, as JSON lines; the published parts."""
-    return {path.stem: scirex_records(text) for path, text in archived_texts(archive, "*.jsonl")}
-
-
-def scirex_records(text: str) -> list[Record]:
-    """Mentions, `[first, end (exclusive), label]` in words, as entities."""
-    papers = [json.loads(line) for line in text.split("\n") if line.strip()]
-    return [
-        {
-            "doc_id": paper["doc_id"],
-            "text": paper["words"],
-            "entity": [[start, end, paper["words"][start:end], label]
-                       for start, end, label in paper["ner"]],
-        }
-        for paper in papers
-    ]  # fmt: skip
+    """Machine-learning papers, as JSON lines that the converter knows; the published parts."""
+    return {
+        path.stem: [json.loads(line) for line in text.split("\n") if line.strip()]
+        for path, text in archived_texts(archive, "*.jsonl")
+    }
 
 
 def read_cuad(archive: Path) -> Parts:
