@@ -27,6 +27,8 @@ CPU_WORDS, GPU_WORDS = 500, 7000
 CPU_EPOCHS, GPU_EPOCHS = 10, 30
 CPU_STEPS, GPU_STEPS = (500, 2000), (500, 5000)
 CPU_HOURS = 3
+# What the scores of one document, and their gradients, may take.
+SCORE_BYTES = 8e9
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
 # token in the table (span_size 16, depth 1) of a window of 128.
 PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
@@ -76,6 +78,7 @@ class Advisor:
         """All settings that depend on these three."""
         yield self._span_window()
         yield self._max_pieces()
+        yield from self._max_length()
         yield from self._overlaps()
         yield from self._network()
         yield from self._batches()
@@ -179,6 +182,21 @@ class Advisor:
         else:
             reason += "every document fits"
         return Choice(f"{COMPONENT}.max_pieces", self.max_pieces, reason)
+
+    def _max_length(self) -> Iterator[Choice]:
+        """Until the end of an update, the scores of all windows of its documents are there."""
+        lengths, n_labels = self.corpus.documents, len(self.corpus.labels)
+        new = 1 - 2 * self.window * self.encoder.pieces_per_token / self.max_pieces
+        token_bytes = 2 * 4 * n_labels * (2 * self.window + 1) / new
+        longest = int(SCORE_BYTES / token_bytes / 1000) * 1000
+        if n_over := lengths.n_over(longest):
+            yield Choice(
+                "corpora.train.max_length",
+                longest,
+                f"{n_over:,} of {lengths.total():,} documents are longer, and not trained on: the "
+                f"scores of {n_labels} labels for the longest would take "
+                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts",
+            )
 
     def _overlaps(self) -> Iterator[Choice]:
         n = max(1, self.corpus.spans.total())

@@ -1,0 +1,201 @@
+"""`python -m spacy sener init-config`, through spaCy's own command line, and its choices."""
+
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin, Span
+from spacy.util import load_config
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli.init_config  # noqa: F401 - the import adds the command
+from spacy_sener.statistics.advice import Advisor, Encoder
+from spacy_sener.statistics.corpus import CorpusStatistics
+from spacy_sener.statistics.lengths import Lengths
+
+SMALL = Encoder("small", width=384, pieces_per_token=1.25, measured=True)
+LARGE = Encoder("large", width=1024, pieces_per_token=1.25, measured=False)
+TEXTS = [
+    "Anna Keller worked at the University of Zurich from 2009 until 2014 .",
+    "Peter Brown is director of the Royal Society .",
+]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def corpus_path(tmp_path: Path) -> Path:
+    nlp, docs = spacy.blank("en"), DocBin()
+    for text in TEXTS:
+        doc = nlp.make_doc(text)
+        for key in ("sc", "mine"):
+            doc.spans[key] = [Span(doc, 0, 2, "PERSON"), Span(doc, 3, 8, "JOB")]
+        docs.add(doc)
+    docs.to_disk(tmp_path / "train.spacy")
+    return tmp_path / "train.spacy"
+
+
+def test_a_config_that_trains_at_once(
+    corpus_path: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "new" / "my.cfg", tmp_path / "out"
+    options = ["--corpus", corpus_path, "--dev", corpus_path, "--encoder", tiny_encoder]
+    options += ["--spans-key", "mine", "--labels", "PERSON, JOB"]
+    result = run("sener", "init-config", path, *options)
+    assert result.exit_code == 0, result.output
+    assert (
+        "components.sener.model.span_window = 16: the longest span needs 4 tokens." in result.output
+    )
+    assert f"python -m spacy train {path} --output out" in result.output
+    assert path.read_text().startswith(f"# Chosen for {corpus_path}: 2")
+    assert "Config is valid" in run("debug", "config", path).output
+    steps = ["--training.max_steps", 2, "--training.eval_frequency", 1]
+    result = run("train", path, "--output", out, *steps)
+    assert result.exit_code == 0, result.output
+    nlp = spacy.load(out / "model-last")
+    assert nlp.get_pipe("sener").labels == ("PERSON", "JOB")
+    assert nlp.get_pipe("sener").key == "mine"
+    assert "mine" in nlp(TEXTS[0]).spans
+
+
+def test_a_config_for_a_gpu_names_an_encoder_that_is_elsewhere(
+    corpus_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "my.cfg"
+    result = run("sener", "init-config", path, "--corpus", corpus_path, "--gpu")
+    assert result.exit_code == 0, result.output
+    assert "--paths.dev DEV.spacy --gpu-id 0" in result.output
+    config = load_config(path, interpolate=True)
+    assert config["initialize"]["components"]["sener"]["encoder"] == "microsoft/deberta-v3-base"
+    assert config["components"]["sener"]["model"]["mixed_precision"] is True
+    assert config["components"]["sener"]["model"]["encoder"]["lora"] == {"rank": 8, "alpha": 16}
+    assert "Config is valid" in run("debug", "config", path, "--paths.dev", corpus_path).output
+
+
+def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
+    result = run("sener", "init-config", "-", "--corpus", corpus_path, "--encoder", tiny_encoder)
+    assert result.exit_code == 0
+    assert "\n[components.sener]\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--labels", "PERSON"], "The corpus also has the label(s) ['JOB']"),
+        (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
+        (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'"),
+        (["--encoder", "./nowhere"], "there is no such folder"),
+    ],
+)
+def test_what_cannot_be(
+    corpus_path: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    path = tmp_path / "my.cfg"
+    result = run("sener", "init-config", path, "--corpus", corpus_path, *options)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert not path.exists()
+
+
+def test_a_file_stays_without_force(corpus_path: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my.cfg"
+    path.write_text("mine")
+    command = ["sener", "init-config", path, "--corpus", corpus_path, "--encoder", tiny_encoder]
+    assert run(*command).exit_code == 1
+    assert path.read_text() == "mine"
+    assert run(*command, "--force").exit_code == 0
+    assert path.read_text() != "mine"
+
+
+def corpus(documents: dict[int, int], **labels: dict[int, int]) -> CorpusStatistics:
+    counted = {label: Lengths(lengths) for label, lengths in labels.items()}
+    return CorpusStatistics("sc", documents=Lengths(documents), labels=counted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "window"),
+    [
+        ({"A": {17: 99, 18: 1}}, 16),
+        ({"A": {17: 98, 18: 2}}, 32),
+        ({"A": {17: 98_000, 129: 1_000, 400: 1_000}}, 128),  # 1 % are not worth the doubling
+        ({"A": {2: 9_980}, "B": {60: 20}}, 64),  # few of all, but all of a label
+        ({"A": {2: 9_991}, "B": {60: 9}}, 16),  # so few of a label cannot be learned anyway
+        ({"A": {200: 9, 600: 1}}, 256),
+    ],
+)
+def test_window(labels: dict[str, dict[int, int]], window: int) -> None:
+    assert Advisor(corpus({700: 10}, **labels), SMALL, gpu=False).window == window
+
+
+def test_windows_of_documents() -> None:
+    def max_pieces(length: int, span: int = 2) -> int:
+        return Advisor(corpus({length: 50}, A={span: 500}), SMALL, gpu=False).max_pieces
+
+    assert max_pieces(400) == 2048
+    assert max_pieces(2_000) == 4096  # instead of two windows for each
+    assert max_pieces(60_000) == 2048
+    assert max_pieces(60_000, span=250) == 4096  # where wide overlaps are read twice
+
+
+def test_documents_whose_scores_take_too_much_memory() -> None:
+    labels = {f"L{i}": {250: 50} for i in range(40)}
+    data = corpus({9_000: 300, 70_000: 2}, **labels)
+    [choice] = Advisor(data, SMALL, gpu=False)._max_length()
+    assert 20_000 < choice.value < 70_000
+    assert "2 of 302 documents are longer" in choice.reason
+    few = corpus({9_000: 300, 70_000: 2}, A={250: 50})
+    assert not list(Advisor(few, SMALL, gpu=False)._max_length())
+
+
+def test_steps_follow_from_documents() -> None:
+    small = Advisor(corpus({20: 1_000}, A={2: 500}), SMALL, gpu=False)
+    assert small.updates == 40  # of 25 documents
+    assert small.max_steps == 500
+    long = Advisor(corpus({9_000: 400}, A={250: 500}), SMALL, gpu=False)
+    assert long.updates == 400  # of one document
+    assert long.max_steps == 500
+    steps = {choice.setting: choice for choice in long.choices()}
+    assert "think of a GPU" in steps["training.max_steps"].reason
+    assert steps["training.optimizer.total_steps"].value == 500
+
+
+def test_the_papers_training_for_the_papers_corpus() -> None:
+    """16 documents in an update and 30 epochs: 3,936 updates in the paper."""
+    paper = corpus({433: 2_099}, A={12: 20_000})
+    values = {x.setting: x.value for x in Advisor(paper, LARGE, gpu=True).choices()}
+    assert values["training.max_steps"] == pytest.approx(3_936, rel=0.02)
+    assert values["components.sener.model.recompute"] is True
+    assert values["training.optimizer.encoder_learn_rate"] == 0.0004
+
+
+@pytest.mark.parametrize(
+    ("counts", "overlap", "labels"),
+    [
+        ((0, 0, 0), "flat", "one"),
+        ((20, 5, 0), "nested", "one"),
+        ((20, 20, 20), "any", "many"),
+        ((0, 0, 20), "nested", "many"),
+    ],
+)
+def test_overlaps(counts: tuple[int, int, int], overlap: str, labels: str) -> None:
+    data = corpus({400: 100}, A={2: 1_000})
+    data.nested, data.crossing, data.further_labels = counts
+    values = {x.setting: x.value for x in Advisor(data, SMALL, gpu=False).choices()}
+    assert values["components.sener.overlap"] == overlap
+    assert values["components.sener.labels_per_span"] == labels
+
+
+def test_encoders_that_are_not_here_are_guessed_by_name() -> None:
+    assert Encoder.look_at("microsoft/deberta-v3-large", ["a"]).width == 1024
+    assert Encoder.look_at("microsoft/deberta-v3-base", ["a"]).width == 768
+    assert Encoder.look_at("sentence-transformers/all-MiniLM-L6-v2", ["a"]).width == 384
+
+
+def test_encoders_that_are_here_are_measured(tiny_encoder: Path) -> None:
+    encoder = Encoder.look_at(str(tiny_encoder), ["University", "of"])
+    assert encoder.width == 32
+    assert encoder.measured
+    assert encoder.pieces_per_token >= 1
