@@ -133,13 +133,27 @@ def test_too_few_dev_spans() -> None:
     ("lengths", "verdict", "text"),
     [
         ({9: 10}, "good", "span_window = 8 reaches all spans. Windows needed: 90 % 8"),
-        ({3: 10}, "good", "span_window = 3 would do, in less time"),
+        ({3: 10}, "good", "span_window = 2 would do, in less time"),
         ({9: 199, 10: 1}, "good", "1 of 200 spans (0.5 %) reach over"),
         ({9: 9, 30: 1}, "warn", "100 % 29"),
     ],
 )
 def test_spans_and_the_window(lengths: dict[int, int], verdict: str, text: str) -> None:
     [found] = checks.check_window(corpus(A=lengths), SETTINGS)
+    assert found.verdict == verdict
+    assert text in found.text
+
+
+@pytest.mark.parametrize(
+    ("lengths", "verdict", "text"),
+    [
+        ({9: 10}, "good", "reaches all spans"),
+        ({9: 199, 10: 1}, "good", "no recall can exceed 99.5 %"),
+        ({9: 9, 30: 1}, "warn", "1 of 10 spans reach over span_window = 8"),
+    ],
+)
+def test_dev_spans_and_the_window(lengths: dict[int, int], verdict: str, text: str) -> None:
+    [found] = checks.check_dev_window(corpus(A=lengths), SETTINGS)
     assert found.verdict == verdict
     assert text in found.text
 

@@ -84,7 +84,7 @@ def _check_dev(dev: CorpusStatistics, settings: Settings) -> Iterator[Finding]:
     yield from checks.check_documents(dev, settings)
     yield from checks.check_presence(dev)
     if dev.labels:
-        yield from checks.check_window(dev, settings)
+        yield from checks.check_dev_window(dev, settings)
         yield from checks.check_ends(dev)
 
 
@@ -117,7 +117,7 @@ def _print_labels(
         )
         for label, lengths in sorted(train.labels.items(), key=lambda item: -item[1].total())
     ]
-    header = ("Label", "Train", "Dev", "Median", "90 %", "Longest", f"Over {limit}")
+    header = ("Label", "Train", "Dev", "Median", "90 %", "Longest", "Too long")
     msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
 
 

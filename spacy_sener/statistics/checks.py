@@ -157,7 +157,7 @@ def check_window(corpus: CorpusStatistics, settings: Settings) -> Iterator[Findi
     if not n_over:
         text = f"span_window = {settings.span_window} reaches all spans. {needed}"
         if 2 * spans.longest <= settings.span_window:
-            text += f" span_window = {spans.longest} would do, in less time."
+            text += f" span_window = {spans.longest - 1} would do, in less time."
         yield Finding("good", text)
         return
     worst = sorted(corpus.labels.items(), key=lambda item: item[1].share_within(limit))[:5]
@@ -177,6 +177,20 @@ def check_window(corpus: CorpusStatistics, settings: Settings) -> Iterator[Findi
         yield Finding(
             "warn", f"{text} Widen it (time grows with it, at worst to the square), or split them."
         )
+
+
+def check_dev_window(dev: CorpusStatistics, settings: Settings) -> Iterator[Finding]:
+    """How much of what is measured can be found at all."""
+    within = dev.spans.share_within(settings.span_window + 1)
+    if within == 1:
+        yield Finding("good", f"span_window = {settings.span_window} reaches all spans.")
+        return
+    n_over = dev.spans.n_over(settings.span_window + 1)
+    yield Finding(
+        "good" if 1 - within <= RARE else "warn",
+        f"{n_over:,} of {dev.spans.total():,} spans reach over span_window = "
+        f"{settings.span_window}: no recall can exceed {_percent(within)}.",
+    )
 
 
 def check_ends(corpus: CorpusStatistics) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from tqdm import tqdm
 
@@ -59,9 +58,12 @@ class CorpusStatistics:
     def add(self, example: Example) -> None:
         """Count one document."""
         reference, doc = example.reference, example.predicted
-        visible = np.cumsum([not token.is_space for token in doc])
-        self.documents[int(visible[-1]) if len(doc) else 0] += 1
-        self._add_text(doc)
+        is_space, lower = doc.to_array(["IS_SPACE", "LOWER"]).T
+        tokens = np.flatnonzero(is_space == 0)
+        self.documents[len(tokens)] += 1
+        self.texts.add(lower[tokens])
+        room = min(SAMPLE_WORDS_PER_DOC, SAMPLE_WORDS - len(self.words))
+        self.words += [doc[int(i)].text for i in tokens[:room]]
         self.ents += len(reference.ents)
         for key, group in reference.spans.items():
             if key != self.spans_key:
@@ -71,9 +73,9 @@ class CorpusStatistics:
             for span in reference.spans.get(self.spans_key, [])
             if len(span)
         )
-        self._add_spans(gold_spans(example, self.spans_key, self.left_out), visible)
+        self._add_spans(gold_spans(example, self.spans_key, self.left_out), tokens)
 
-    def _add_spans(self, found: list[GoldSpan], visible: NDArray[Any]) -> None:
+    def _add_spans(self, found: list[GoldSpan], tokens: NDArray[Any]) -> None:
         spans = set(found)
         bounds = {(span.start, span.end) for span in spans}
         self.without_spans += not spans
@@ -83,14 +85,9 @@ class CorpusStatistics:
         self.nested += nested
         self.crossing += crossing
         for span in spans:
-            length = int(visible[span.end] - visible[span.start]) + 1
+            first, last = np.searchsorted(tokens, [span.start, span.end])
+            length = int(last - first) + 1
             self.labels.setdefault(span.label, Lengths())[length] += 1
-
-    def _add_text(self, doc: Doc) -> None:
-        words = [token for token in doc if not token.is_space]
-        self.texts.add(np.array([token.lower for token in words], dtype=np.uint64))
-        room = min(SAMPLE_WORDS_PER_DOC, SAMPLE_WORDS - len(self.words))
-        self.words += [token.text for token in words[:room]]
 
 
 def count(examples: Iterable[Example], spans_key: str) -> CorpusStatistics:
