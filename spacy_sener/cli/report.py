@@ -34,7 +34,7 @@ def report_cli(
     lowest_score: Annotated[
         float, typer.Option(help="Where the diagrams begin, below the pipeline's own threshold")
     ] = 0.05,
-    n_examples: Annotated[int, typer.Option(help="Examples of each error")] = 10,
+    n_examples: Annotated[int, typer.Option(min=0, help="Examples of each error")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap")] = 0,
     gold_preproc: Annotated[
         bool, typer.Option("--gold-preproc", "-G", help="Predict on the gold tokens and sentences")

@@ -20,7 +20,7 @@ class Predicted:
     """A predicted span at the tokens of the gold document.
 
     n_tokens: its length in the tokens of the predicted document.
-    score: its probability, or None where the pipeline writes none.
+    score: its probability, or None where the pipeline writes none, or what is no number.
     """
 
     span: Span
@@ -91,11 +91,14 @@ def align(
 ) -> dict[int, tuple[int, int]]:
     """First and after-last token in the other document, by the number of the span.
 
-    get_aligned: `example.get_aligned_spans_x2y` or `_y2x`. It drops what it cannot align and keeps
-        nothing but labels, so the numbers travel as such.
+    get_aligned: `example.get_aligned_spans_x2y` or `_y2x`. It drops what it cannot align without
+        saying which, so it is asked for one span at a time.
     """
-    numbered = [Span(span.doc, span.start, span.end, label=i) for i, span in enumerate(spans)]
-    return {span.label: (span.start, span.end) for span in get_aligned(numbered, True)}
+    return {
+        number: (aligned.start, aligned.end)
+        for number, span in enumerate(spans)
+        for aligned in get_aligned([span], True)
+    }
 
 
 def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted], int]:
@@ -122,4 +125,4 @@ def _scores(doc: Doc, spans_key: str) -> list[float | None]:
             f"A document has {len(group)} spans in doc.spans['{spans_key}'], and {len(scores)} "
             "scores in its attrs['scores']. There should be one for each span."
         )
-    return [float(score) for score in scores]
+    return [float(score) if np.isfinite(score) else None for score in scores]

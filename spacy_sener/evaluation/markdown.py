@@ -160,7 +160,7 @@ def _confidence(report: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str
     yield "## Scores"
     calibration, curve = report["calibration"], report["curve"]
     if curve is None:
-        yield "The predictions carry no scores."
+        yield "The predictions carry no scores, or not all of them do."
         return
     if calibration is None:
         yield "The scores are no probabilities: they do not lie between 0 and 1."

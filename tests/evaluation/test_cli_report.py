@@ -117,6 +117,7 @@ def test_without_matplotlib(
         ("bare", (), "doc.spans['sc']. The keys that are there: none"),
         ("nowhere", (), "[E050]"),
         ("other.spacy", (), "Document 1 of"),
+        ("sener", ("--n-examples", "-1"), "Invalid value for '--n-examples'"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(
@@ -132,7 +133,7 @@ def test_what_is_wrong_is_said_and_nothing_written(
     nlp = spacy.blank("en")
     DocBin(docs=[nlp("Another text.")]).to_disk(tmp_path / "other.spacy")
     result = command(source, data, tmp_path / "out", *options)
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "Invalid" in message else 1)
     output = " ".join(result.output.split())
     assert all(part in output for part in message.split(".*"))
     assert not (tmp_path / "out").exists()

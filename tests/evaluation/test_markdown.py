@@ -80,5 +80,5 @@ def test_a_part_for_each_figure() -> None:
 def test_without_any_span() -> None:
     page = to_markdown(report_on([make_example([], [])]), [])
     assert "| F | - | - |" in page
-    assert "The predictions carry no scores." in page
+    assert "The predictions carry no scores" in page
     assert "## Nested" not in page

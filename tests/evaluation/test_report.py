@@ -171,6 +171,12 @@ def test_the_same_text_in_other_tokens() -> None:
     assert report["errors"]["total"] == counts(found=1)
 
 
+def test_many_spans_in_one_document() -> None:
+    spans = [(i % 190, i % 190 + 1 + i // 190, "A") for i in range(500)]
+    report = report_on([make_example(spans, spans)], span_window=5, labels=("A",))
+    assert report["micro"]["right"] == report["reach"]["total"]["reachable"] == 500
+
+
 def test_examples_say_where() -> None:
     words = ["one", "\n", "two", "\n\n", "three"]
     gold = make_doc([(4, 5, "A")], words=words)
@@ -219,6 +225,19 @@ def test_scores_that_are_no_probabilities() -> None:
         (-2.0, pytest.approx(2 / 3)),
         *((pytest.approx(i / 20), 1.0) for i in range(1, 20)),
     ]
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_scores_that_are_no_numbers(score: float | None, threshold: float | None) -> None:
+    """Their spans count, as they do for spaCy's scorer; no figure is made of the scores."""
+    spans = [(0, 1, "A"), (2, 3, "A")]
+    example = make_example(spans, spans)
+    example.predicted.spans["sc"].attrs["scores"] = [score, 0.9]
+    report = report_on([example], threshold=threshold)
+    assert report["micro"]["f"] == score_spans([example], spans_key="sc")["spans_sc_f"] == 1
+    assert (report["calibration"], report["curve"]) == (None, None)
+    json.dumps(report, allow_nan=False)
 
 
 def test_predictions_without_the_key() -> None:
