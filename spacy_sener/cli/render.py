@@ -54,7 +54,7 @@ def render_cli(
     record_format: Annotated[
         str, typer.Option("--format", help=f"Of INPUT: one of {', '.join(FORMATS)}")
     ] = "auto",
-    limit: Annotated[int, typer.Option(help="Draw so many documents at most; 0: all")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Draw so many documents at most; 0: all")] = 0,
     title: Annotated[str | None, typer.Option(help="Title of the page")] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for CPU")] = -1,
 ) -> None:

@@ -17,7 +17,8 @@ PALETTE = [
 ALIKE = 70
 """Distance of two colours in red, green and blue, below which they are easily taken for another."""
 COLOR = re.compile(
-    r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(?:rgb|hsl|hwb|lab|lch|oklab|oklch)a?\([-0-9a-z.,%/ ]+\)"
+    r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]+"
+    r"|(?:rgb|hsl|hwb|lab|lch|oklab|oklch)a?\([-0-9a-z.,%/ ]+\)"
 )
 
 

@@ -16,7 +16,7 @@ LONG_ROW = 900
 """Characters. A longer row is cut at the end of a sentence, or between words."""
 SHORT_ROW = 50
 """Characters. No cut leaves less than this."""
-SENTENCE_END = tuple(".!?;:。！？；")  # noqa: RUF001 (Chinese ones)
+SENTENCE_END = ".!?;:。！？；"  # noqa: RUF001 (Chinese ones)
 
 
 @dataclass
@@ -100,13 +100,22 @@ def _sentence_cuts(page: Page, start: int, end: int) -> Iterator[int]:
     while end - start > LONG_ROW:
         first = bisect_left(page.token_starts, start + SHORT_ROW)
         last = bisect_left(page.token_starts, start + LONG_ROW)
-        tokens = page.token_starts[first : last + 1]
-        fitting = [cut for cut in tokens if end - cut >= SHORT_ROW]
+        after = bisect_right(page.token_starts, end - SHORT_ROW)
+        fitting = range(first, min(last + 1, after))
         if not fitting:
             return
-        sentences = [cut for cut in fitting if page.text[start:cut].rstrip().endswith(SENTENCE_END)]
-        start = (sentences or fitting)[-1]
+        sentences = [number for number in fitting if _ends_sentence(page, number)]
+        start = page.token_starts[(sentences or fitting)[-1]]
         yield start
+
+
+def _ends_sentence(page: Page, number: int) -> bool:
+    """Whether the word before a token is such a sign alone: "Dr." and "A.I." are one token each."""
+    word = ""
+    while number and not word:
+        word = page.text[page.token_starts[number - 1] : page.token_starts[number]].strip()
+        number -= 1
+    return bool(word) and not word.strip(SENTENCE_END)
 
 
 def _lanes(blocks: list[Mark], extents: dict[int, tuple[int, int]]) -> dict[int, int]:

@@ -43,6 +43,11 @@ class Mark:
     def is_low(self) -> bool:
         return self.score is not None and self.score < LOW_SCORE
 
+    @property
+    def is_second(self) -> bool:
+        """Whether it is the gold one of a pair, which is counted with the predicted one."""
+        return self.is_gold and self.verdict != "missed"
+
 
 @dataclass(frozen=True)
 class Page:

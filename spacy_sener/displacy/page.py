@@ -104,7 +104,7 @@ class PageWriter:
             _box("label", number, f"<bdi>{escape_text(label)}</bdi>", self.counts[label])
             for label, number in self.labels.items()
         ]
-        verdicts = Counter(m.verdict for m in self.marks if m.verdict and not _is_second(m))
+        verdicts = Counter(m.verdict for m in self.marks if m.verdict and not m.is_second)
         boxes = [
             _box("verdict", number, f"{SIGNS[verdict][0]} {SIGNS[verdict][1]}", verdicts[verdict])
             for number, verdict in enumerate(VERDICTS)
@@ -181,16 +181,22 @@ class PageWriter:
         if any(mark.verdict for mark in self.marks):
             names += [f"v{number}" for number in range(len(VERDICTS))]
         folds = [number for writer in self.writers for number in writer.folds]
-        rules = [
-            *(
-                f"{root}:has(.t-{name}:not(:checked)) {{ :is(.chip, .mark, sup, li).{name} "
-                f"{{ display: none }} .bar.{name} {{ visibility: hidden }} "
-                f".under.{name} {{ background: none }} }}"
-                for name in names
-            ),
-            *(f"{root}:has(#{self.root}-f{n}:checked) .i{n} {{ display: none }}" for n in folds),
-        ]
-        return "".join(["@media screen {\n", *(f"{rule}\n" for rule in rules), "}\n"])
+        return "".join(
+            [
+                *(
+                    f"{root}:has(.t-{name}:not(:checked)) {{ :is(.chip, .mark, sup, li).{name} "
+                    f"{{ display: none }} .bar.{name} {{ visibility: hidden }} "
+                    f".under.{name} {{ background: none }} }}\n"
+                    for name in names
+                ),
+                "@media screen {\n",  # in print, folded blocks are open
+                *(
+                    f"{root}:has(#{self.root}-f{n}:checked) .i{n} {{ display: none }}\n"
+                    for n in folds
+                ),
+                "}\n",
+            ]
+        )
 
     def _script(self) -> str:
         """The script, and label, score and verdict of each mark for it: numbers only."""
@@ -222,11 +228,6 @@ def _dense(css: str) -> str:
 
 def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf8")
-
-
-def _is_second(mark: Mark) -> bool:
-    """Whether it is the gold one of a pair, which is counted with the predicted one."""
-    return mark.is_gold and mark.verdict != "missed"
 
 
 def _blocks(page: Page) -> list[Mark]:

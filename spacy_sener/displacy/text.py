@@ -210,7 +210,7 @@ def _verdict(mark: Mark) -> str:
     if mark.verdict is None:
         return ""
     sign, words = SIGNS[mark.verdict]
-    if mark.is_gold and mark.verdict != "missed":
+    if mark.is_second:
         words = f"gold of {words}"
     if mark.gold_label is not None:
         words += f": gold is {mark.gold_label}"
@@ -220,7 +220,7 @@ def _verdict(mark: Mark) -> str:
 def _name(mark: Mark) -> str:
     """What stands after a short span."""
     sign = "" if mark.verdict is None else SIGNS[mark.verdict][0] + " "
-    if mark.is_gold and mark.verdict != "missed":
+    if mark.is_second:
         sign += "gold "
     score = "" if mark.score is None else f" {mark.score:.2f}"
     gold = "" if mark.gold_label is None else f" (gold {mark.gold_label})"

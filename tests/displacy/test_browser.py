@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import spacy
 from displacy.helpers import make_doc
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_sener.displacy import render
@@ -258,6 +259,14 @@ def test_two_views_in_one_notebook_do_not_meet(open_page: Open) -> None:
     assert len(rows(tab)) == 11 + 7
 
 
+def test_nothing_is_seen_outside_of_a_view_in_a_notebook(open_page: Open) -> None:
+    tab = open_page(f"<!DOCTYPE html><body><p style='height: 90px'>{render(nested())}")
+    above = {"x": 0, "y": 0, "width": 1280, "height": 80}
+    blank = tab.screenshot(clip=above)
+    tab.locator(".skip").evaluate("link => link.remove()")
+    assert tab.screenshot(clip=above) == blank
+
+
 def compared() -> Example:
     """Each of the seven verdicts once, on blocks and short spans."""
     text = " ".join(["word"] * 400)
@@ -334,6 +343,43 @@ def test_print_shows_everything_and_no_controls(open_page: Open) -> None:
     paper = "getComputedStyle(document.querySelector('.sener')).backgroundColor"
     assert tab.evaluate(paper) == "rgb(255, 255, 255)"
     assert tab.pdf().startswith(b"%PDF")
+
+
+def test_print_without_script_leaves_out_what_the_legend_does(open_page: Open) -> None:
+    tab = open_page(render(nested(), page=True), java_script_enabled=False)
+    tab.get_by_label("Fold outer").check()
+    box(tab, "inner").uncheck()
+    tab.emulate_media(media="print")
+    assert len(shown(tab, "fieldset label")) == 3
+    assert shown(tab, ".chip") == ["outer", "cross"]
+    assert len(rows(tab)) == 11
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_text_has_room_beside_any_number_of_lanes(open_page: Open, width: int) -> None:
+    doc = make_doc(LINE * 400, [(3 * n, 3000 + 3 * n, "x") for n in range(500)])
+    tab = open_page(render(doc, page=True), viewport={"width": width, "height": 800})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.locator(".text").first.bounding_box()["width"] > width / 3
+
+
+def test_line_numbers_are_beside_the_first_line_of_any_height(open_page: Open) -> None:
+    tab = open_page(render(make_doc("a b c d", [(0, n, "x") for n in range(1, 5)])))
+    heights = tab.locator(".text").evaluate(
+        "text => ['', '::before'].map(part => getComputedStyle(text, part).lineHeight)"
+    )
+    assert heights[0] == heights[1] == "36px"
+
+
+def test_corner_marks_turn_with_the_direction_of_the_text(open_page: Open) -> None:
+    doc = spacy.blank("he").make_doc("מילה " * 60)
+    doc.spans["sc"] = [Span(doc, 10, 50, label="x")]
+    marks = (
+        open_page(render(doc))
+        .locator(".mark.seen")
+        .evaluate_all("marks => marks.map(mark => getComputedStyle(mark, '::before').content)")
+    )
+    assert [mark[1] for mark in marks] == ["⌝", "⌞"]
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280, 1920])

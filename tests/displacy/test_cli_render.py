@@ -97,6 +97,7 @@ def test_limit_says_how_many(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["found.spacy", "out.html", "--limit", "-1"], "Invalid value for '--limit'"),
         (["model", "out.html"], "INPUT is missing"),
         (["found.spacy", "out.html", "--compare"], "INPUT is missing"),
         (["model", "none.txt", "out.html"], "there is no file or folder"),
@@ -127,6 +128,6 @@ def test_what_is_wrong_is_said(
     write_docs(Path("other.spacy"), make_doc("other"))
     write_docs(Path("empty.spacy"))
     result = render(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "Invalid" in message else 1)
     assert message in " ".join(result.output.split())
     assert not Path("out.html").exists()

@@ -147,6 +147,11 @@ def test_long_rows_are_cut_after_sentences() -> None:
     assert {row.strip()[-6:] for row in rows} == {"words."}
 
 
+def test_long_rows_are_not_cut_after_abbreviations() -> None:
+    text = "word " * 120 + "end... " + "word " * 40 + "by A.I. Doe and Dr. " + "word " * 100
+    assert [row.strip()[-6:] for row in Page(render(make_doc(text))).rows] == ["end...", "d word"]
+
+
 def test_long_blocks_can_be_folded_to_their_first_row() -> None:
     text = "\n".join(["word " * 30] * 4) + " after"
     page = Page(render([make_doc("one"), make_doc(text, [(0, 92, "a"), (0, 123, "b")])]))
@@ -200,7 +205,7 @@ def test_colors_come_from_options_registered_ones_and_spacy() -> None:
     assert ".l2{--given:red}" in html
 
 
-@pytest.mark.parametrize("color", ["red}</style><script>", "url(https://x)", 3])
+@pytest.mark.parametrize("color", ["red}</style><script>", "url(https://x)", "#12345", 3])
 def test_what_is_not_a_color_is_an_error(color: object) -> None:
     with pytest.raises(ValueError, match="not a CSS colour"):
         render(make_doc("one", [(0, 1, "a")]), options={"colors": {"a": color}})
