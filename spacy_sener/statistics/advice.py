@@ -28,7 +28,7 @@ CPU_EPOCHS, GPU_EPOCHS = 10, 30
 CPU_STEPS, GPU_STEPS = (500, 2000), (500, 5000)
 CPU_HOURS = 3
 # What the scores of one document, and their gradients, may take.
-SCORE_BYTES = 8e9
+SCORE_BYTES = 4e9
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
 # token in the table (span_size 16, depth 1) of a window of 128.
 PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
@@ -195,7 +195,7 @@ class Advisor:
                 longest,
                 f"{n_over:,} of {lengths.total():,} documents are longer, and not trained on: the "
                 f"scores of {n_labels} labels for the longest would take "
-                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts",
+                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts, or raise this where there is the memory",
             )
 
     def _overlaps(self) -> Iterator[Choice]:

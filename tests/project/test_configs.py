@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from spacy_sener.cli.convert import convert
 
 NAMES = ("cpu", "light", "gpu_large", "gpu_modernbert")
-STEPS = 120
+STEPS = 40
 
 
 def run(*arguments: object) -> str:
@@ -46,6 +46,7 @@ def test_light_learns_a_small_corpus(project_folder: Path, tmp_path: Path) -> No
         "training.max_steps": STEPS,
         "training.eval_frequency": STEPS,
         "training.optimizer.total_steps": STEPS,
+        "training.optimizer.warmup_steps": STEPS // 10,
         "components.sener.model.span_window": 32,  # blocks are learned more slowly
     }
     options = [part for name, value in values.items() for part in (f"--{name}", value)]
