@@ -37,10 +37,13 @@ class Run:
 
 
 def require_spans(data_path: Path, spans_key: str) -> int:
-    """How many documents the data has. Raises ValueError if none has spans under the key."""
+    """How many documents the data has.
+
+    Raises ValueError if none has spans under the key, and for a file that is no .spacy file.
+    """
     vocab, keys, n_documents = spacy.blank("xx").vocab, set[str](), 0
     for path in walk_corpus(data_path, FILE_TYPE):
-        doc_bin = DocBin().from_disk(path)
+        doc_bin = _load(path)
         n_documents += len(doc_bin)
         docs = doc_bin.get_docs(vocab)
         while spans_key not in keys and (doc := next(docs, None)) is not None:
@@ -152,7 +155,16 @@ def _timed(pairs: Iterator[tuple[Doc, Example]], run: Run) -> Iterator[tuple[Doc
 
 
 def _read(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    return Corpus(path).read_docbin(vocab, walk_corpus(path, FILE_TYPE))
+    """The documents of a file or folder but for empty ones, which spaCy's corpora skip, too."""
+    for file in walk_corpus(path, FILE_TYPE):
+        yield from (doc for doc in _load(file).get_docs(vocab) if len(doc))
+
+
+def _load(path: Path) -> DocBin:
+    try:
+        return DocBin().from_disk(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _start(doc: Doc | None) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import spacy
+from evaluation.evaluated import make_doc
 from spacy.cli._util import app
 from spacy.cli.evaluate import evaluate
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from typer.testing import CliRunner, Result
 
@@ -137,6 +138,22 @@ def test_what_is_wrong_is_said_and_nothing_written(
     output = " ".join(result.output.split())
     assert all(part in output for part in message.split(".*"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("broken_is_model", [True, False])
+def test_a_broken_file_is_named(broken_is_model: bool, data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.spacy"
+    broken.write_text("text")
+    model, gold = (broken, data) if broken_is_model else (data, broken)
+    with pytest.raises(ValueError, match=r"broken.spacy: \[E1014\]"):
+        report(str(model), gold, tmp_path / "out")
+
+
+def test_empty_documents_of_a_file_are_left_out(tmp_path: Path) -> None:
+    doc = make_doc([(0, 1, "A")])
+    DocBin(docs=[doc, Doc(doc.vocab), doc]).to_disk(tmp_path / "some.spacy")
+    made, _ = report(str(tmp_path / "some.spacy"), tmp_path / "some.spacy", tmp_path / "out")
+    assert (made["documents"]["count"], made["micro"]["f"]) == (2, 1)
 
 
 def test_names() -> None:
