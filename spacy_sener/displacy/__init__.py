@@ -54,7 +54,7 @@ def render(
             `attrs["scores"]`.
         ents (list): Labels to draw; by default, or if None, all.
         colors (dict): CSS colours by label; labels are compared in upper case.
-        title (str): Title of the page.
+        title (str): Title of the page, "Spans" by default.
     RETURNS (str): HTML in which all text, labels and titles are escaped.
     Raises ValueError for an unknown style or option, a document without the key, and for what is
     not a CSS colour.
@@ -121,7 +121,7 @@ def _html(
     # Several elements may come to stand in one notebook; a page is always the same.
     root = "blocks" if page else f"blocks-{uuid4().hex[:8]}"
     writer = PageWriter(pages, root=root, colors=options.get("colors") or {})
-    html = writer.whole_page(str(options.get("title", "Spans"))) if page else writer.element()
+    html = writer.whole_page(str(options.get("title") or "Spans")) if page else writer.element()
     if minify:
         html = minify_page(html)
     if spacy_displacy.RENDER_WRAPPER is not None:

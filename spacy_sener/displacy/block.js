@@ -90,14 +90,19 @@
       requestAnimationFrame(() => requestAnimationFrame(scroll));
     }
 
-    // The text as it is: rows that are cut out of a long line are put together again.
+    // The text as it is: rows that are cut out of a long line are put together again. Between two
+    // documents there is an empty line.
     function copy(event) {
       const selection = document.getSelection();
       if (selection.isCollapsed) return;
       const range = selection.getRangeAt(0);
       const texts = all(".text").filter((text) => range.intersectsNode(text));
       if (!texts.length) return;
-      event.clipboardData.setData("text/plain", texts.map((text) => within(text, range)).join(""));
+      const parts = texts.map((text, at) => {
+        const isNext = at > 0 && text.closest("section") !== texts[at - 1].closest("section");
+        return (isNext ? "\n\n" : "") + within(text, range);
+      });
+      event.clipboardData.setData("text/plain", parts.join(""));
       event.preventDefault();
     }
 

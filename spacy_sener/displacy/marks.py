@@ -56,6 +56,7 @@ class Page:
     text: str
     heading: str | None
     lang: str
+    """As HTML has it, where several are "mul"."""
     direction: str
     token_starts: list[int]
     marks: list[Mark] = field(default_factory=list)
@@ -91,7 +92,7 @@ def _read_page(
     return Page(
         text=doc.text,
         heading=_heading(drawable),
-        lang=doc.lang_,
+        lang="mul" if doc.lang_ == "xx" else doc.lang_,
         direction="rtl" if doc.vocab.writing_system.get("direction") == "rtl" else "ltr",
         token_starts=[token.idx for token in doc],
         marks=sorted(marks, key=lambda mark: (mark.start, -mark.end, mark.number)),

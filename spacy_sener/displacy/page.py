@@ -15,7 +15,7 @@ from .marks import LOW_SCORE, Mark, Page
 from .text import SIGNS, TextWriter, describe, escape_text
 
 WHOLE_PAGE = """<!DOCTYPE html>
-<html lang="{lang}">
+<html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -58,10 +58,7 @@ class PageWriter:
 
     def whole_page(self, title: str) -> str:
         """A page of its own."""
-        lang = self.pages[0].lang if self.pages else "en"
-        return WHOLE_PAGE.format(
-            lang=escape_text(lang), title=escape_text(title), body=self.element(title)
-        )
+        return WHOLE_PAGE.format(title=escape_text(title), body=self.element(title))
 
     def element(self, title: str | None = None) -> str:
         """An element to put into a page; with a title, the only one of its page."""

@@ -232,6 +232,11 @@ def test_what_is_copied_is_the_text(open_page: Open) -> None:
     )
 
 
+def test_copied_documents_stay_apart(open_page: Open) -> None:
+    tab = open_page(render([make_doc("one"), make_doc("two"), make_doc("three")], page=True))
+    assert tab.evaluate(COPY, [0, 0]) == "one\n\ntwo\n\nthree"
+
+
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("n_words", [2, 30])
 def test_hostile_text_and_labels_do_nothing(open_page: Open, n_words: int, whole: bool) -> None:
@@ -308,9 +313,16 @@ def test_counts_of_verdicts_count_pairs_once() -> None:
         assert f"{name}</span> <small>{count}</small>" in html
 
 
+def multilingual() -> Doc:
+    """spaCy calls the language of such documents "xx", which is none."""
+    doc = spacy.blank("xx").make_doc("one two")
+    doc.spans["sc"] = [Span(doc, 0, 1, label="x")]
+    return doc
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("make", [nested, compared])
+@pytest.mark.parametrize("make", [nested, compared, multilingual])
 def test_axe_finds_nothing(open_page: Open, make: Any, width: int, scheme: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe").Axe()
     viewport = {"width": width, "height": 800}

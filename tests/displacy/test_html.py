@@ -302,6 +302,23 @@ def test_right_to_left_text_says_so() -> None:
     assert 'lang="he" dir="rtl"' in render(doc)
 
 
+def test_the_page_is_in_english_and_its_texts_in_their_own_language() -> None:
+    import spacy
+
+    docs = [spacy.blank(lang).make_doc("") for lang in ("de", "xx")]
+    for doc in docs:
+        doc.spans["sc"] = []
+    assert re.findall(r'<(\w+)[^>]* lang="(\w*)"', render(docs, page=True)) == [
+        ("html", "en"),
+        ("section", "de"),
+        ("section", "mul"),
+    ]
+
+
+def test_without_a_title_there_is_one() -> None:
+    assert "<title>Spans</title>" in render(make_doc("one"), page=True, options={"title": None})
+
+
 def test_wrapper_set_in_spacy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spacy_displacy, "RENDER_WRAPPER", lambda html: f"<figure>{html}</figure>")
     assert render(make_doc("one")).startswith("<figure><div")
