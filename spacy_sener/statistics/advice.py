@@ -195,7 +195,8 @@ class Advisor:
                 longest,
                 f"{n_over:,} of {lengths.total():,} documents are longer, and not trained on: the "
                 f"scores of {n_labels} labels for the longest would take "
-                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts, or raise this where there is the memory",
+                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts, "
+                "or raise this where there is the memory",
             )
 
     def _overlaps(self) -> Iterator[Choice]:
