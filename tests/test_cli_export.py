@@ -142,3 +142,39 @@ def test_every_problem_goes_to_the_report_even_if_strict_fails(
         "where": "d (line 1)",
         "item": items[4],
     }
+
+
+@pytest.mark.parametrize("command", ["export", "convert"])
+@pytest.mark.parametrize(
+    ("output", "report"), [("in.jsonl", "report"), ("out", "sub/../in.jsonl"), ("out", "out")]
+)
+def test_what_is_read_is_not_written_over(
+    tmp_path: Path, command: str, output: str, report: str
+) -> None:
+    body = '{"text": "one", "spans": [[0, 3, "x"], [0, 3, "x"]]}'
+    (tmp_path / "in.jsonl").write_text(body)
+    (tmp_path / "sub").mkdir()
+    paths = (tmp_path / "in.jsonl", tmp_path / output, "--report", tmp_path / report)
+    result = sener(command, *paths)
+    assert result.exit_code == 1
+    assert "should be different files" in " ".join(result.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "sub"]
+    assert (tmp_path / "in.jsonl").read_text() == body
+
+
+def test_a_folder_gets_no_file_that_would_be_read_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ada Brenk")
+    (tmp_path / "a.ann").write_text("T1\tname 0 9\tAda Brenk\n")
+    result = sener("export", tmp_path, tmp_path / "out.jsonl", "--report", tmp_path / "b.txt")
+    assert result.exit_code == 1
+    assert "one of the annotated files" in " ".join(result.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ann", "a.txt"]
+
+
+@pytest.mark.parametrize("command", ["export", "convert"])
+def test_a_folder_as_output_is_an_error(tmp_path: Path, command: str) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "one", "spans": []}')
+    (tmp_path / "out").mkdir()
+    result = sener(command, tmp_path / "in.jsonl", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "is a folder: name a file to write" in " ".join(result.output.split())

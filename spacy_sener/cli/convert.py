@@ -20,6 +20,7 @@ from .corpora import (
     ReportPath,
     SpansKey,
     Strict,
+    check_paths,
     print_report,
     read_corpus,
 )
@@ -71,6 +72,7 @@ def convert(
     Raises ValueError for what is not of the format, for a file without documents, and, if `strict`,
     where annotations had to be changed or left out; no .spacy file is written then.
     """
+    check_paths(input_path, output_path, report_path)
     with problems_to(report_path) as on_problem:
         report = Report(on_problem=on_problem)
         docs = read_corpus(

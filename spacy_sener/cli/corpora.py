@@ -13,6 +13,8 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
+from ..corpora import brat, uima
+from ..corpora.files import plain_suffix
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
 
@@ -30,6 +32,9 @@ ReportPath = Annotated[
     Path | None,
     typer.Option("--report", help="Write every problem, with its item, to this file of JSON lines"),
 ]
+
+# What is read of a folder.
+FOLDER_SUFFIXES = {*brat.SUFFIXES, *uima.SUFFIXES}
 
 
 def read_corpus(
@@ -52,6 +57,17 @@ def read_corpus(
         raise ValueError("\n".join([f"{path} has no documents", *report.problem_lines()]))
     if strict and report.problems:
         raise ValueError(report.problem_summary(path))
+
+
+def check_paths(input_path: Path, output_path: Path, report_path: Path | None) -> None:
+    """Raise ValueError where what is written would replace, or become part of, what is read."""
+    written = [path for path in (output_path, report_path) if path is not None]
+    places = [path.resolve() for path in (input_path, *written)]
+    if len(set(places)) < len(places):
+        raise ValueError("IN, OUT and --report should be different files")
+    for path, place in zip(written, places[1:], strict=True):
+        if places[0] in place.parents and plain_suffix(path) in FOLDER_SUFFIXES:
+            raise ValueError(f"{path} would be one of the annotated files in {input_path}")
 
 
 def print_report(report: Report) -> None:

@@ -18,6 +18,7 @@ from .corpora import (
     ReportPath,
     SpansKey,
     Strict,
+    check_paths,
     print_report,
     read_corpus,
 )
@@ -66,6 +67,7 @@ def export(
 
     Options and errors are those of `convert.convert`.
     """
+    check_paths(input_path, output_path, report_path)
     with problems_to(report_path) as on_problem:
         report = Report(on_problem=on_problem)
         docs = read_corpus(

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from .files import numbered_lines, open_text, plain_path, plain_suffix
+from .files import numbered_lines, plain_path, plain_suffix, read_text
 from .records import Reader, Record, TextRecord
 from .report import Report
 
@@ -47,13 +47,19 @@ def _documents(path: Path) -> dict[str, dict[str, Path]]:
     """By the name of each document, its files by their suffix."""
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
-    folder = path if path.is_dir() else path.parent
+    if path.is_dir():
+        folder, candidates = path, sorted(path.rglob("*"))
+    else:
+        folder, name = path.parent, _name(path, path.parent)
+        candidates = sorted(file for file in folder.iterdir() if _name(file, folder) == name)
     found: dict[str, dict[str, Path]] = {}
-    for file in folder.rglob("*") if path.is_dir() else folder.iterdir():
-        if plain_suffix(file) in SUFFIXES and file.is_file():
-            found.setdefault(_name(file, folder), {})[plain_suffix(file)] = file
-    if not path.is_dir():
-        return {name: found.get(name, {}) for name in [_name(path, folder)]}
+    for file in candidates:
+        suffix = plain_suffix(file)
+        if suffix in SUFFIXES and file.is_file():
+            files = found.setdefault(_name(file, folder), {})
+            if suffix in files:
+                raise ValueError(f"{files[suffix]} and {file.name} are one file twice: keep one")
+            files[suffix] = file
     return found
 
 
@@ -64,12 +70,11 @@ def _name(file: Path, folder: Path) -> str:
 def _record(path: Path, name: str, files: dict[str, Path], report: Report) -> TextRecord:
     annotations = [files[suffix] for suffix in ANNOTATIONS if suffix in files]
     if ".txt" not in files:
-        raise ValueError(f"{path}: there is no text {name}.txt beside {name}.ann")
+        raise ValueError(f"{path}: there is no text {name}.txt beside {annotations[0].name}")
     where = ", ".join(file.name for file in annotations or [files[".txt"]])
     if not annotations:
         report.add_problem("no annotation file", f"{name} ({where})", files[".txt"].name)
-    with open_text(files[".txt"]) as file:
-        text = file.read()
+    text = read_text(files[".txt"])
     items = [item for file in annotations for item in _items(file, text, name, report)]
     return TextRecord(name, where, text, items)
 
@@ -98,7 +103,7 @@ def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
 def _gaps(text: str, pieces: list[tuple[int, ...]]) -> Iterator[str]:
     """What stands between pieces, but whitespace; pieces that go backwards have a gap, too."""
     for (_, end), (start, _) in pairwise(pieces):
-        yield text[end:start].strip() if end <= start else "backwards"
+        yield text[end:start].strip() if 0 <= end <= start else "backwards"
 
 
 READERS: dict[str, Reader] = {"brat": read_brat}

@@ -33,9 +33,10 @@ HEADER_WORDS = frozenset({"form", "token", "word"})
 
 @dataclass
 class Column:
-    """What a column holds: how many tags, how many other cells, and of which labels and scheme."""
+    """What a column holds: how many tags, O, and other cells, and of which labels and scheme."""
 
     n_tags: int = 0
+    n_outside: int = 0
     n_other: int = 0
     labels: set[str] = field(default_factory=set)
     scheme: Scheme = field(default_factory=Scheme)
@@ -48,14 +49,15 @@ class Column:
             self.n_tags += 1
             self.labels.add(label)
         elif cell == "O":
-            self.n_tags += 1
+            self.n_outside += 1
         elif cell not in OUTSIDE:
             self.n_other += 1
 
     @property
     def has_tags(self) -> bool:
         """Most cells are tags; one that is not is a mistake, and no reason to drop the others."""
-        return self.n_tags > 0 and self.n_tags >= self.n_other
+        n_tags = self.n_tags + self.n_outside
+        return n_tags > 0 and n_tags >= self.n_other
 
     @property
     def has_chunks(self) -> bool:
@@ -94,7 +96,7 @@ class Document:
 
 def read_conll(path: Path, report: Report) -> Iterator[WordsRecord]:
     """The documents of a file, one by one. It is read twice: first to find the columns of tags."""
-    layout = _find_layout(path)
+    layout = _find_layout(path, report)
     for document in _documents(path, layout):
         items = list(_items(document, layout, report))
         yield WordsRecord(document.name, f"line {document.line}", document.words, items)
@@ -145,6 +147,8 @@ def _document_name(line: str) -> str | None:
 def _is_comment(line: str, cells: list[str], layout: Layout) -> bool:
     if not line.startswith("#"):
         return False
+    if layout.word > 0:  # words are numbered, and a number comes first
+        return True
     return len(cells) != layout.width or not all(is_tag(cells[column]) for column in layout.tags)
 
 
@@ -169,7 +173,7 @@ def _cells(line: str) -> list[str]:
     return [cell for cell in line.split(" ") if cell]
 
 
-def _find_layout(path: Path) -> Layout:
+def _find_layout(path: Path, report: Report) -> Layout:
     columns: list[Column] = []
     is_numbered, position = True, 0
     for number, line in numbered_lines(path):
@@ -178,18 +182,25 @@ def _find_layout(path: Path) -> Layout:
             position = 0
         if not line.strip() or _document_name(line) is not None:
             continue
-        if line.startswith("#") and len(cells) != len(columns):
+        # A comment, or the word "#", which is not the first cell where words are numbered.
+        has_hash = line.startswith("#")
+        if has_hash and (len(cells) != len(columns) or not any(map(is_tag, cells))):
             continue
         columns = columns or [Column() for _ in cells]
         if len(cells) != len(columns):
             raise ValueError(
                 f"{path}, line {number}: {len(cells)} columns, but {len(columns)} before it"
             )
-        position += 1
-        is_numbered &= cells[0] == str(position)
+        if not has_hash:
+            position += 1
+            is_numbered &= cells[0] == str(position)
         for column, cell in zip(columns, cells, strict=True):
             column.add(cell)
-    return _layout(path, columns, word=int(is_numbered and len(columns) > 2))
+    word = int(is_numbered and len(columns) > 2)
+    for place, column in enumerate(columns):
+        if place > word and not column.has_tags:
+            report.add_unread(f"tags (column {place + 1}, mostly of other cells)", column.n_tags)
+    return _layout(path, columns, word=word)
 
 
 def _layout(path: Path, columns: list[Column], *, word: int) -> Layout:

@@ -71,11 +71,12 @@ def _json_format(path: Path) -> str:
         if key == "data" and value_begins_with == "[":
             return "squad"
         seen.add(key)
-    if is_list:
-        return "label-studio" if seen & LABEL_STUDIO_KEYS else "json"
-    if "data" in seen and seen & LABEL_STUDIO_KEYS:
+    if seen & LABEL_STUDIO_KEYS and (is_list or "data" in seen):
         return "label-studio"
-    return "scirex" if {"words", "ner"} <= seen else "jsonl"
+    if {"words", "ner"} <= seen and not is_list:
+        return "scirex"
+    # A single document may fill a file of that name, over several lines.
+    return "json" if is_list or plain_suffix(path) == ".json" else "jsonl"
 
 
 def _is_tagged(line: str) -> bool:

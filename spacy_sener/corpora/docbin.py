@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from spacy.tokens import Doc, DocBin
+import numpy as np
+from spacy.tokens import Doc, DocBin, SpanGroup
 from spacy.vocab import Vocab
 
 from .files import read_bytes
@@ -16,8 +18,9 @@ from .report import Report
 def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> Iterator[Doc]:
     """The documents of a .spacy file, which has to fit into memory, though not as documents.
 
-    Where there are no spans under the key, named entities are taken, if there are any, and spans
-    under other keys only counted: both are in the report.
+    Where there are no spans under the key, named entities are taken, if there are any. Spans under
+    other keys are only counted. All that, and scores that are not a number for each span, is in
+    the report.
     """
     try:
         doc_bin = DocBin().from_bytes(read_bytes(path))
@@ -27,6 +30,7 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
             check_id(doc.user_data["doc_id"])
             where = f"{doc.user_data['doc_id']} (document {number})"
             _take_spans(doc, spans_key, report, where)
+            _check_scores(doc.spans[spans_key], report, where)
             report.add_doc(doc, spans_key)
             yield doc
     except (KeyError, TypeError, IndexError, ValueError) as error:
@@ -35,6 +39,10 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
 
 def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
     if spans_key in doc.spans:
+        for key, group in doc.spans.items():
+            if key != spans_key:
+                report.add_unread(f"spans under the key {key!r}", len(group))
+        report.add_unread("named entities", len(doc.ents))
         return
     for key, group in doc.spans.items():
         if group:
@@ -42,3 +50,19 @@ def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
     if doc.ents:
         report.add_problem("from doc.ents", where, {"ents": len(doc.ents)})
     doc.spans[spans_key] = list(doc.ents)
+
+
+def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
+    """Keep scores if each span has one, a finite number, or NaN or None for having none."""
+    scores = group.attrs.get("scores")
+    if scores is None:
+        return
+    try:
+        values = np.array(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.array(math.nan)
+    if values.shape != (len(group),) or np.isinf(values).any():
+        report.add_problem("unusable score", where, {"spans": len(group), "scores": scores})
+        del group.attrs["scores"]
+    elif not isinstance(scores, np.ndarray):
+        group.attrs["scores"] = values

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+
+# The most that is held in memory at once: of a packed file, whose size says nothing, and of a line
+# or text. Whole books are a hundredth of that.
+MAX_UNPACKED = 1 << 29  # bytes
+MAX_TEXT = 1 << 28  # characters
+CHUNK = 1 << 16  # bytes
 
 
 def plain_path(path: Path) -> Path:
@@ -38,16 +46,36 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file without their ends, counted from 1; only \\n, \\r and \\r\\n end one."""
-    with open_text(path) as lines:
+    """The lines of a file without their ends, counted from 1; only \\n, \\r and \\r\\n end one.
+
+    Raises ValueError for a line that is too long.
+    """
+    with open_text(path) as file:
+        lines = iter(partial(file.readline, MAX_TEXT), "")
         for number, line in enumerate(lines, 1):
+            if len(line) >= MAX_TEXT:
+                raise ValueError(f"{path}, line {number}: longer than {MAX_TEXT} characters")
             yield number, line.rstrip("\r\n")
 
 
+def read_text(path: Path) -> str:
+    """The text of a file, as `open_text` has it; raises ValueError if it is too long."""
+    with open_text(path) as file:
+        text = file.read(MAX_TEXT)
+    if len(text) >= MAX_TEXT:
+        raise ValueError(f"{path} is longer than {MAX_TEXT} characters")
+    return text
+
+
 def read_bytes(path: Path) -> bytes:
-    """What a file holds, unpacked; raises as `open_text` does."""
-    with _open(path, mode="rb") as data:
-        return data.read()
+    """What a file holds, unpacked; raises as `open_text` does, and if that is too much."""
+    with _open(path, mode="rb") as file:
+        if path.suffix.lower() not in OPENERS:
+            return file.read()
+        data = file.read(MAX_UNPACKED + 1)
+    if len(data) > MAX_UNPACKED:
+        raise ValueError(f"{path} is larger than {MAX_UNPACKED} bytes, unpacked: unpack it before")
+    return data
 
 
 @contextmanager
@@ -56,13 +84,15 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     The folder is made where there is none. The suffix is that of `path`.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".part-{path.name}")
+    part = path.with_name(f".part-{path.name}")
     try:
-        yield partial
-        partial.replace(path)
+        yield part
+        part.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -70,8 +100,8 @@ def create_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file to write, packed if its name ends in `.gz` or `.xz`, all or nothing."""
     opener = OPENERS.get(path.suffix.lower(), open)
     with (
-        written_whole(path) as partial,
-        opener(partial, mode="wt", encoding="utf8", newline="") as text,
+        written_whole(path) as part,
+        opener(part, mode="wt", encoding="utf8", newline="") as text,
     ):
         yield text
 
@@ -89,10 +119,13 @@ def _open(path: Path, **options: Any) -> Iterator[Any]:
 
 
 def _first_wrong_line(path: Path) -> int:
-    with _open(path, mode="rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
+    decoder, number = codecs.getincrementaldecoder("utf8")(), 1
+    with _open(path, mode="rb") as file:
+        try:
+            while chunk := file.read(CHUNK):
+                decoder.decode(chunk)
+                number += chunk.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            number += error.object[: error.start].count(b"\n")
     return number

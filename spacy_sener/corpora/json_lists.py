@@ -8,15 +8,18 @@ elements.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
-from .files import open_text
+from .files import MAX_TEXT, open_text
 
 CHUNK = 1 << 16  # characters
-WHITESPACE = " \t\r\n"
+NO_WHITESPACE = re.compile(r"[^ \t\r\n]")
+# The longest that the decoder needs to see whole, beside strings: "-Infinity", "\\ud83d\\ude00".
+LONGEST_UNIT = 12  # characters
 DECODER = json.JSONDecoder()
 
 
@@ -30,12 +33,12 @@ def json_list(path: Path, *, key: str | None = None) -> Iterator[tuple[str, Any]
     with open_text(path) as file:
         text = JsonText(path, file)
         if key is not None:
-            text.go_to_value(key)
+            yield from text.elements_under(key)
         elif text.peek() == "{":
             yield from text.values()
-            return
-        yield from text.elements()
-        if key is None and text.peek():
+        else:
+            yield from text.elements()
+        if text.peek():
             raise text.error("there is something after the list")
 
 
@@ -53,6 +56,7 @@ def top_level_keys(path: Path) -> Iterator[tuple[str, str]]:
         if text.peek() == "{":
             for key in text.object_keys():
                 yield key, text.peek()
+                text.value()
 
 
 class JsonText:
@@ -66,10 +70,10 @@ class JsonText:
     def peek(self) -> str:
         """The next character that is not whitespace; "" at the end."""
         while True:
-            while self._at < len(self._buffer):
-                if self._buffer[self._at] not in WHITESPACE:
-                    return self._buffer[self._at]
-                self._go_to(self._at + 1)
+            found = NO_WHITESPACE.search(self._buffer, self._at)
+            self._go_to(found.start() if found else len(self._buffer))
+            if found:
+                return found[0]
             if not self._read():
                 return ""
 
@@ -90,7 +94,7 @@ class JsonText:
             try:
                 value, end = DECODER.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                if not self._read():
+                if not self._is_cut_off(error) or not self._read():
                     self._go_to(error.pos)
                     raise self.error(error.msg) from error
             except (ValueError, RecursionError) as error:
@@ -122,28 +126,41 @@ class JsonText:
         raise self.error("expected ']', but found the end of the file")
 
     def object_keys(self) -> Iterator[str]:
-        """Read an object, and give each key; its value is read when the next key is asked for."""
+        """Read an object, and give each key; whoever asks for the next has to read its value."""
         self.expect("{")
+        if self.peek() == "}":
+            self.expect("}")
+            return
         while self.peek() == '"':
             key = self.value()
             self.expect(":")
             yield key
-            self.value()
             if self.expect(",}") == "}":
                 return
+        raise self.error("expected a key in double quotes")
 
-    def go_to_value(self, key: str) -> None:
-        """Read an object up to the value of a key."""
+    def elements_under(self, key: str) -> Iterator[tuple[str, Any]]:
+        """Read an object, and give each element of the list under a key with its place."""
         seen = []
         for found in self.object_keys():
-            if found == key:
-                return
+            if found == key and key in seen:
+                raise self.error(f"'{key}' comes a second time")
             seen.append(found)
-        raise self.error(f"there is no '{key}', only {seen}")
+            if found == key:
+                yield from self.elements()
+            else:
+                self.value()
+        if key not in seen:
+            raise self.error(f"there is no '{key}', only {seen}")
 
     def error(self, message: str) -> ValueError:
         """An error that names file and line."""
         return ValueError(f"{self.path}, line {self.line}: {message}")
+
+    def _is_cut_off(self, error: json.JSONDecodeError) -> bool:
+        """Whether what is wrong may be only that the value goes on behind what is read so far."""
+        is_near_end = error.pos >= len(self._buffer) - LONGEST_UNIT
+        return is_near_end or error.msg.startswith("Unterminated string")
 
     def _go_to(self, at: int) -> None:
         self.line += self._buffer.count("\n", self._at, at)
@@ -152,6 +169,8 @@ class JsonText:
     def _read(self) -> bool:
         """Read on, twice as much while a value goes on, and drop what is done; False at the end."""
         self._chunk = CHUNK if self._at else 2 * self._chunk
+        if len(self._buffer) - self._at > MAX_TEXT:
+            raise self.error(f"a value is longer than {MAX_TEXT} characters")
         more = self._file.read(self._chunk)
         if more:
             self._buffer, self._at = self._buffer[self._at :] + more, 0

@@ -54,26 +54,37 @@ def read_fields(path: Path, fields: Any, where: str, parse: Parser) -> Iterator[
         yield record
 
 
-def read_any_jsonl(path: Path, report: Report) -> Iterator[Record]:
-    """Records of all these kinds, one a line."""
-    yield from read_jsonl(path, report, parse=partial(parse_accepted, report=report))
+def read_accepted_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]:
+    """Records of these kinds, one a line; `parse_accepted` tells which are left out."""
+    yield from read_jsonl(path, report, parse=partial(parse_accepted, parse=parse, report=report))
 
 
 def read_any_json(path: Path, report: Report) -> Iterator[Record]:
     """Records of all these kinds in one list."""
+    parse = partial(parse_accepted, parse=parse_any, report=report)
     for where, fields in json_list(path):
-        yield from read_fields(path, fields, where, partial(parse_accepted, report=report))
+        yield from read_fields(path, fields, where, parse)
 
 
-def parse_accepted(fields: Fields, doc_id: Any, where: str, *, report: Report) -> Record | None:
-    """As `parse_any`; None where somebody rejected, ignored or flagged the record in Prodigy."""
+def parse_accepted(
+    fields: Fields, doc_id: Any, where: str, *, parse: Parser, report: Report
+) -> Record | None:
+    """As `parse`; None where somebody rejected, ignored or flagged the record in Prodigy.
+
+    Annotations under a key that is not read, as those under another are, are in the report.
+    """
     if fields.get("answer", "accept") != "accept":
         report.add_problem("rejected", f"{doc_id} ({where})", fields)
         return None
     for key, kind in UNREAD.items():
         unread = fields.get(key)
         report.add_unread(kind, len(unread) if isinstance(unread, list | dict) else 0)
-    return parse_any(fields, doc_id, where)
+    for key in ITEM_KEYS:
+        others = fields.get(key)
+        if key != _items_key(fields) and isinstance(others, list) and others:
+            item = {"key": key, "spans": others}
+            report.add_problem("other spans key", f"{doc_id} ({where})", item)
+    return parse(fields, doc_id, where)
 
 
 def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:
@@ -81,12 +92,18 @@ def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:
     if isinstance(fields.get("text"), list):
         return parse_words(fields, doc_id, where)
     if "text" not in fields and "raw" in fields:
-        return parse_offsets(fields, doc_id, where, text_key="raw", items_key="raw_entity")
-    found = next((key for key in ITEM_KEYS if key in fields), None)
+        return parse_offsets(fields, doc_id, where, **RAW_KEYS)
+    found = _items_key(fields)
     if found is None and "answer" in fields:  # Prodigy leaves out `spans` where there are none
         fields, found = {**fields, "spans": []}, "spans"
     text_key = "data" if "text" not in fields and "data" in fields else "text"  # doccano 1.5
     return parse_offsets(fields, doc_id, where, text_key=text_key, items_key=found or "spans")
+
+
+def _items_key(fields: Fields) -> str | None:
+    """Under which of `ITEM_KEYS` the annotations of a text are."""
+    is_text = isinstance(fields.get("text", fields.get("data")), str)
+    return next((key for key in ITEM_KEYS if key in fields), None) if is_text else None
 
 
 def parse_offsets(
@@ -123,12 +140,11 @@ def _with_start_and_end(item: Any) -> Any:
     return item
 
 
+RAW_KEYS = {"text_key": "raw", "items_key": "raw_entity"}
 READERS: dict[str, Reader] = {
-    "jsonl": read_any_jsonl,
+    "jsonl": partial(read_accepted_jsonl, parse=parse_any),
     "json": read_any_json,
-    "offsets": partial(read_jsonl, parse=parse_offsets),
-    "tokens": partial(read_jsonl, parse=parse_words),
-    "raw": partial(
-        read_jsonl, parse=partial(parse_offsets, text_key="raw", items_key="raw_entity")
-    ),
+    "offsets": partial(read_accepted_jsonl, parse=parse_offsets),
+    "tokens": partial(read_accepted_jsonl, parse=parse_words),
+    "raw": partial(read_accepted_jsonl, parse=partial(parse_offsets, **RAW_KEYS)),
 }

@@ -61,7 +61,9 @@ def _chosen_results(task: Fields, report: Report, place: str) -> list[Any] | Non
     key = "completions" if "completions" in task else "annotations"  # the name before 1.0
     given = required(task, key, list, "a list") if key in task else []
     annotations = [annotation for annotation in given if not _cancelled(annotation)]
-    predictions = [one for one in task.get("predictions") or [] if isinstance(one, dict)]
+    predictions = task.get("predictions")
+    predictions = predictions if isinstance(predictions, list) else []
+    predictions = [one for one in predictions if isinstance(one, dict)]
     if not annotations and given:
         report.add_problem("rejected", place, given)
         return None
@@ -109,7 +111,7 @@ def _items(result: Any, report: Report, place: str) -> Iterator[dict[str, Any]]:
 
 def _json_min_items(fields: Fields, report: Report, place: str) -> Iterator[dict[str, Any]]:
     """The regions of a record, under the names of the project's controls."""
-    for regions in fields.values():
+    for name, regions in fields.items():
         for region in regions if isinstance(regions, list) else []:
             if not isinstance(region, Mapping):
                 continue
@@ -117,6 +119,8 @@ def _json_min_items(fields: Fields, report: Report, place: str) -> Iterator[dict
                 report.add_problem("not in characters", place, region)
             elif "labels" in region:
                 yield from _region_items(region, region.get("score"))
+            else:
+                report.add_unread(f"entries of '{name}' without labels", 1)
 
 
 def _region_items(region: Mapping[str, Any], score: Any) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ PROBLEMS = {
     "ends inside a token": "kept, widened to whole tokens",
     "empty word": "kept, as a space",
     "other words": "kept: the words listed with it are not those at its place",
-    "unusable score": "kept, without its score: not a finite number",
+    "unusable score": "kept, without score: not a finite number",
     "predicted": "kept: predictions, as nobody annotated the document",
     "from doc.ents": "kept: there are no spans under the key, so named entities are taken",
     "other spans key": "not taken: spans under another key",

@@ -39,7 +39,8 @@ def _paragraphs(article: Any, where: str, report: Report) -> Iterator[TextRecord
 
 def _items(question: Any, title: Any, report: Report) -> Iterator[Any]:
     answers = required(question, "answers", list, "a list")
-    report.add_unread("plausible answers", len(question.get("plausible_answers") or []))
+    plausible = question.get("plausible_answers")
+    report.add_unread("plausible answers", len(plausible) if isinstance(plausible, list) else 0)
     label = _label(question, title)
     for answer in answers:
         yield _item(answer, label) if isinstance(answer, dict) else answer

@@ -15,12 +15,13 @@ import io
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from xml.parsers import expat
 
-from .files import open_text, plain_suffix, read_bytes
+from .files import MAX_UNPACKED, plain_suffix, read_bytes, read_text
 from .layers import has_spans, label_feature, short_name
 from .records import Reader, TextRecord
 from .report import Report
@@ -53,8 +54,7 @@ def read_uima(path: Path, report: Report) -> Iterator[TextRecord]:
 
 
 def _load_json(path: Path) -> Cas:
-    with open_text(path) as file:
-        text = file.read()
+    text = read_text(path)
 
     def load() -> Cas:
         from cassis import load_cas_from_json
@@ -74,14 +74,23 @@ def _load_xmi_file(path: Path) -> Cas:
 def _load_zip(path: Path) -> Iterator[tuple[str, Cas]]:
     try:
         with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
-            files = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            members = sorted(archive.infolist(), key=lambda member: member.filename)
+            types = {member.filename.lower().rpartition("/")[0::2]: member for member in members}
+            for member in members:
+                name = member.filename
+                if name.lower().endswith(".xmi"):
+                    beside = types.get((name.lower().rpartition("/")[0], TYPE_SYSTEM))
+                    type_system = _read_member(path, archive, beside) if beside else None
+                    data = _read_member(path, archive, member)
+                    yield name, _load_xmi(path / name, data, type_system)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{path} is truncated, damaged or locked: {error}") from error
-    types = {name.lower().rpartition("/")[0::2]: data for name, data in files.items()}
-    for name, data in sorted(files.items()):
-        if name.lower().endswith(".xmi"):
-            folder = name.lower().rpartition("/")[0]
-            yield name, _load_xmi(path / name, data, types.get((folder, TYPE_SYSTEM)))
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    if member.file_size > MAX_UNPACKED:
+        raise ValueError(f"{path / member.filename} is larger than {MAX_UNPACKED} bytes, unpacked")
+    return archive.read(member)
 
 
 def _load_xmi(path: Path, data: bytes, type_system: bytes | None) -> Cas:

@@ -37,6 +37,8 @@ ESCAPED_VALUE = re.compile(r"\\(->|[\\\[\]|_;tn*])")
 # Up to 3.1 texts are escaped as in Java; later control characters and backslashes only.
 ESCAPED_JAVA = re.compile(r"\\(?:u+([0-9a-fA-F]{4})|(.))")
 ESCAPED_TEXT = re.compile(r"\\([\\tnfrb\x00-\x07\x0e-\x1f])")
+# The text between sentences is not in a file, only how much of it there is: believed up to here.
+MAX_LENGTH = 1 << 26  # UTF-16 units
 CONTROL = {"t": "\t", "n": "\n", "f": "\f", "r": "\r", "b": "\b"}
 
 
@@ -134,6 +136,8 @@ class Document:
         gap = begin - self.length
         if gap < 0:
             raise ValueError(f"the sentence begins at {begin}, before the last ends: {self.length}")
+        if begin > MAX_LENGTH:
+            raise ValueError(f"the sentence begins at {begin}: texts end before {MAX_LENGTH}")
         before = "\n" if self.length else " "
         sentence = "\n".join(self.lines)
         self.text += [before + " " * (gap - 1) if gap else "", sentence]

@@ -1,5 +1,6 @@
 """Exports of annotation tools: who annotated what, and what is not a span of the text."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,40 @@ def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
     assert spans_of(docs[0]) == [Labelled(0, 3, "Who?"), Labelled(10, 13, "B__Parties")]
     assert report.problems == {"other text": 1, "malformed": 2, "unlabelled": 1}
     assert report.unread == {"plausible answers": 2}
+
+
+@pytest.mark.parametrize("wrong", [5, True, {"result": []}, "x"])
+def test_what_is_beside_annotations_may_be_of_any_type(tmp_path: Path, wrong: Any) -> None:
+    docs, report = read(write(tmp_path / "a.json", [task(predictions=wrong)]))
+    assert (docs, report.problems) == ([], {"not annotated": 1})
+    question = {"id": "5", "question": "Who?", "answers": [], "plausible_answers": wrong}
+    paragraph = {"context": ADA, "qas": [question]}
+    data = {"data": [{"title": "A", "paragraphs": [paragraph]}]}
+    [doc], report = read(write(tmp_path / "b.json", data))
+    assert (doc.text, report.unread) == (ADA, {})
+
+
+def test_label_studio_regions_without_labels_are_counted(tmp_path: Path) -> None:
+    regions = [{"start": 0, "end": 3, "labels": ["x"]}, {"start": 4, "end": 9, "text": "Brenk"}]
+    record = {"id": 1, "my_text": ADA, "annotation_id": 3, "ner": regions}
+    [doc], report = read(write(tmp_path / "a.json", [record]))
+    assert spans_of(doc) == [Labelled(0, 3, "x")]
+    assert report.unread == {"entries of 'ner' without labels": 1}
+
+
+def test_brat_pieces_of_negative_offsets_are_not_joined(tmp_path: Path) -> None:
+    docs, report = read(brat(tmp_path, ADA, "T1\tname 0 -4;4 9\tAda Brenk", "T2\tname -1 9\tx"))
+    assert spans_of(docs[0]) == []
+    assert report.problems == {"discontinuous": 1, "out of range": 1}
+
+
+def test_brat_files_twice_and_a_text_that_is_not_there(tmp_path: Path) -> None:
+    brat(tmp_path, ADA, "T1\tname 0 9\tAda Brenk")
+    (tmp_path / "other.ann").write_text("")
+    (tmp_path / "other.ann.gz").write_bytes(gzip.compress(b""))
+    assert len(read(tmp_path / "a.txt")[0]) == 1
+    with pytest.raises(ValueError, match=r"other\.ann and other\.ann\.gz are one file twice"):
+        read(tmp_path)
+    (tmp_path / "b.a1").write_text("")
+    with pytest.raises(ValueError, match=r"there is no text b\.txt beside b\.a1"):
+        read(tmp_path / "b.a1")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import spacy
 from corpora import writers
 from corpora.documents import Labelled, Text, read
 from spacy.tokens import DocBin
+
+from spacy_sener.corpora import files, json_lists
 
 DOCUMENTS = [Text("Ada Brenk, PhD", [Labelled(0, 9, "name")])] * 3
 TASK = {"id": 1, "data": {"text": "x"}, "annotations": [{"result": []}]}
@@ -75,6 +78,9 @@ def test_other_encodings(tmp_path: Path, name: str, encoding: str, line: int) ->
         ("a.json", '[{"annotations": [1], "data": {"text": "x"}}]', "an annotation should be an"),
         ("a.json", '[{"annotations": [{}], "data": {"text": "x"}}]', "no 'result'"),
         ("a.json", '[{"annotations": [], "data": {"a": "x", "b": "y"}}]', r"\['a', 'b'\]"),
+        ("a.json", '{"data": []}\n{"data": []}', "line 2: there is something after"),
+        ("a.json", '{"data": [],\n"data": []}', "line 2: 'data' comes a second time"),
+        ("a.json", '{"version": "1", "data": [], 5}', "line 1: expected a key in double quotes"),
         ("a.xml", "<a>\n</a>", "format of .*a.xml is not known, it begins with '<a>"),
         ("a.csv", "a;b;c", "format of .*a.csv is not known, it begins with 'a;b;c'"),
         ("a.ann", "T1\tX 0 1\tx", "a.ann: there is no text a.txt beside"),
@@ -84,6 +90,39 @@ def test_other_encodings(tmp_path: Path, name: str, encoding: str, line: int) ->
 def test_an_error_names_the_place(tmp_path: Path, name: str, body: str, message: str) -> None:
     path = tmp_path / name
     path.write_text(body, encoding="utf8")
+    with pytest.raises(ValueError, match=message):
+        read(path)
+
+
+def test_what_follows_an_error_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"text": "x", "spans": [}]},' + '{"text": "x", "spans": []},\n' * 200_000)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="line 1: Expecting value"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("a.jsonl.gz", "\n" + " " * 3000, r"a\.jsonl\.gz, line 2: longer than 2000 characters"),
+        ("a.json.gz", '["' + "x" * 300_000, "line 1: a value is longer than 2000 characters"),
+        ("a.txt.gz", "x" * 3000, r"a\.txt\.gz is longer than 2000 characters"),
+        ("a.xmi.gz", "x" * 3000, r"a\.xmi\.gz is larger than 2500 bytes, unpacked"),
+        ("a.spacy.xz", "x" * 3000, r"a\.spacy\.xz is larger than 2500 bytes, unpacked"),
+    ],
+)
+def test_memory_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, body: str, message: str
+) -> None:
+    monkeypatch.setattr(files, "MAX_UNPACKED", 2500)
+    monkeypatch.setattr(files, "MAX_TEXT", 2000)
+    monkeypatch.setattr(json_lists, "MAX_TEXT", 2000)
+    (tmp_path / "a.ann").write_text("")
+    path = tmp_path / name
+    path.write_bytes((lzma if name.endswith("xz") else gzip).compress(body.encode()))
     with pytest.raises(ValueError, match=message):
         read(path)
 

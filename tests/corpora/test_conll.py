@@ -248,3 +248,22 @@ def test_documents_have_these_words_and_spans(tmp_path: Path) -> None:
         ("FC Ostwick", "ORG"),
         ("Ostwick", "LOC"),
     ]
+
+
+def test_comments_as_wide_as_the_rows_are_no_words(tmp_path: Path) -> None:
+    path = tmp_path / "en.iob2"
+    path.write_text(
+        "# sent_id = 1\n# text = O\n1\tAda\tB-x\t-\n2\tB\tI-x\t-\n\n# text = #\n1\t#\tO\t-\n"
+    )
+    [record], report = read(path)
+    assert record.words == ["Ada", "B", "#"]
+    assert [(item["start"], item["end"]) for item in record.items] == [(0, 2)]
+    assert not report.problems
+
+
+def test_tags_in_a_column_of_other_cells_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("A\tB-x\t-\nB\tI-x\tB-y\nC\tO\tI-y\nD\tO\t-\nE\tO\t-\n")
+    [record], report = read(path)
+    assert [item["label"] for item in record.items] == ["x"]
+    assert report.unread == {"tags (column 3, mostly of other cells)": 2}

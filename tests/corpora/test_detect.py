@@ -1,10 +1,11 @@
 """The format of a file, from its name and its beginning."""
 
+import json
 from pathlib import Path
 
 import pytest
 from corpora import writers
-from corpora.documents import Labelled, Text
+from corpora.documents import Labelled, Text, read
 
 from spacy_sener.corpora.detect import BY_SUFFIX, detect_format
 from spacy_sener.corpora.readers import FORMATS
@@ -48,7 +49,7 @@ def test_what_tools_write(tmp_path: Path, write: writers.Writer, name: str) -> N
         ("a.txt", "# id 1\nEU\tB-ORG\n", "conll"),
         ("a.jsonl", '{"doc_id": "d", "words": ["a"], "ner": [], "coref": {}}', "scirex"),
         ("a.jsonl", '{"text": ["a"], "entity": []}\n{"words', "jsonl"),
-        ("a.json", '{"id": 1, "data": "a", "label": []}', "jsonl"),
+        ("a.json", '{"id": 1, "data": "a", "label": []}', "json"),
         ("348.json", '{"completions": [], "data": {"text": "a"}, "id": 348}', "label-studio"),
         ("a.json", '[{"text": "a", "spans": []}, {"annotations"', "json"),
         ("a.json", ' {"version": "2", "data": [{"title', "squad"),
@@ -74,3 +75,10 @@ def test_folders_and_texts_with_annotations_beside_them(tmp_path: Path) -> None:
 
 def test_every_name_is_a_format() -> None:
     assert set(BY_SUFFIX.values()) <= set(FORMATS)
+
+
+def test_a_document_over_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"text": "one", "spans": [[0, 3, "x"]]}, indent=2))
+    [doc], _ = read(path)
+    assert [span.label_ for span in doc.spans["sc"]] == ["x"]

@@ -1,8 +1,10 @@
 """spaCy's binary files as they are read: tokens, spans and scores stay."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from corpora.documents import NLP, read
 from spacy.tokens import Doc, DocBin, Span
 
@@ -36,3 +38,36 @@ def test_entities_are_taken_where_there_is_no_such_key(tmp_path: Path) -> None:
     assert report.examples["other spans key"] == [
         "a.spacy:2 (document 2): {'key': 'other', 'spans': 1}"
     ]
+
+
+def test_what_is_beside_the_spans_of_the_key_is_counted(tmp_path: Path) -> None:
+    doc = NLP("one two three")
+    doc.spans["sc"], doc.spans["other"] = [Span(doc, 0, 1, "x")], [doc[0:2], doc[1:2]]
+    doc.ents = [Span(doc, 2, 3, "y")]
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert [span.text for span in again.spans["sc"]] == ["one"]
+    assert not report.problems
+    assert report.unread == {"spans under the key 'other'": 2, "named entities": 1}
+
+
+@pytest.mark.parametrize("scores", [[0.5], [0.5, 0.5, 0.5], ["high", "low"], "ab", 5, {"a": 1}])
+def test_scores_that_are_not_one_number_for_each_span(tmp_path: Path, scores: Any) -> None:
+    for wrong in (scores, [0.5, float("inf")]):
+        doc = NLP("one two")
+        doc.spans["sc"] = [Span(doc, 0, 1, "x"), Span(doc, 1, 2, "y")]
+        doc.spans["sc"].attrs["scores"] = wrong
+        [again], report = read(write(tmp_path / "a.spacy", doc))
+        assert [span.label_ for span in again.spans["sc"]] == ["x", "y"]
+        assert "scores" not in again.spans["sc"].attrs
+        assert report.problems == {"unusable score": 1}
+
+
+def test_a_span_may_have_no_score(tmp_path: Path) -> None:
+    doc = NLP("one two")
+    doc.spans["sc"] = [Span(doc, 0, 1, "x"), Span(doc, 1, 2, "y")]
+    doc.spans["sc"].attrs["scores"] = [0.5, None]
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    scores = again.spans["sc"].attrs["scores"]
+    assert scores[0] == 0.5
+    assert np.isnan(scores[1])
+    assert not report.problems

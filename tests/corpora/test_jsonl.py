@@ -256,3 +256,33 @@ def test_reader_names_what_it_needs(nlp: Language, tmp_path: Path) -> None:
         list(create_jsonl_corpus(write(tmp_path / "empty.jsonl"))(nlp))
     with pytest.raises(ValueError, match="format should be one of"):
         list(create_jsonl_corpus(tmp_path / "a.jsonl", format="csv")(nlp))
+
+
+@pytest.mark.parametrize(
+    ("record", "kept", "key"),
+    [
+        ({"text": "one two", "spans": [], "entities": [[0, 3, "x"]]}, [], "entities"),
+        ({"text": "one two", "spans": [[4, 7, "y"]], "label": [[0, 3, "x"]]}, ["y"], "label"),
+        ({"text": ["one"], "entity": [[0, 1, "y"]], "spans": [[0, 1, "x"]]}, ["y"], "spans"),
+    ],
+)
+def test_annotations_under_a_second_key_are_reported(
+    tmp_path: Path, record: dict[str, Any], kept: list[str], key: str
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record))
+    problems: list[Any] = []
+    report = Report(on_problem=lambda *problem: problems.append(problem))
+    [doc] = read_docs(path, spacy.blank("en"), report=report)
+    assert [span.label_ for span in doc.spans["sc"]] == kept
+    assert report.problems == {"other spans key": 1}
+    assert problems[0][2:] == ("a.jsonl:1 (line 1)", {"key": key, "spans": record[key]})
+
+
+def test_forms_named_leave_out_what_was_rejected(tmp_path: Path) -> None:
+    record = {"text": "one", "spans": [[0, 3, "x"]], "answer": "reject"}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record))
+    report = Report()
+    docs = read_docs(path, spacy.blank("en"), report=report, record_format="offsets")
+    assert (list(docs), report.problems) == ([], {"rejected": 1})

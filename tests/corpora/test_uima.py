@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import time
+import warnings
 import zipfile
 from itertools import accumulate
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 import spacy
 from corpora.written import Written, documents
-from hypothesis import given
+from hypothesis import given, settings
 
+from spacy_sener.corpora import uima
 from spacy_sener.corpora.readers import read_docs
 from spacy_sener.corpora.records import TextRecord
 from spacy_sener.corpora.report import Report
@@ -146,6 +148,7 @@ def make_cas(document: Written) -> tuple[Any, set[tuple[int, int, str]]]:
     return cas, expected
 
 
+@settings(deadline=None)
 @given(document=documents())
 def test_round_trip(tmp_path_factory: Any, document: Written) -> None:
     cas, expected = make_cas(document)
@@ -338,3 +341,20 @@ def test_without_the_library_the_error_says_what_to_install(
     for path in (write_xmi(tmp_path), write_json(tmp_path / "a.json")):
         with pytest.raises(ValueError, match=r"pip install 'spacy-sener\[uima\]'"):
             read(path)
+
+
+def test_zip_members_are_read_one_by_one_each_of_them_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uima, "MAX_UNPACKED", 100_000)
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        warnings.simplefilter("ignore")  # of a name that comes twice
+        archive.writestr("../a.xmi", XMI)
+        archive.writestr("../a.xmi", XMI)
+        archive.writestr("../TypeSystem.xml", TYPE_SYSTEM)
+        archive.writestr("source.pdf", b" " * 200_000, zipfile.ZIP_DEFLATED)
+    assert len(read(tmp_path / "a.zip")[0]) == 2
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("../b.xmi", b" " * 200_000, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match=r"b\.xmi is larger than 100000 bytes, unpacked"):
+        read(tmp_path / "a.zip")

@@ -224,6 +224,7 @@ def test_numbers_that_start_again_are_other_annotations(tmp_path: Path) -> None:
         ("1-1\t0-1\ta\t_\t_\n", "line 5: 0-1 is outside its sentence, 0-0"),
         ("#Text=ab\n\n", "line 6: the sentence has no tokens"),
         ("#Text=ab\n", "line 5: the sentence has no tokens"),
+        ("#Text=a\n1-1\t999999999999-1000000000000\ta\t_\t_\n", "line 6: .* texts end before"),
         ("#Text=ab\n1-1\t0-2\tab\t_\t_\n\n#Text=c\n2-1\t1-2\tc\t_\t_\n", "line 9: .* begins at 1"),
     ],
 )
