@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
+from ..scores import span_scores
 from .files import create_text
 
 Fields = dict[str, Any]
@@ -31,30 +31,19 @@ def doc_record(doc: Doc, spans_key: str) -> Fields:
     """
     name = {"doc_id": doc.user_data["doc_id"]} if "doc_id" in doc.user_data else {}
     words = [token.text for token in doc]
-    in_words = doc.has_unknown_spaces
+    in_words, group = doc.has_unknown_spaces, doc.spans[spans_key]
     spans = [
         {
             "start": span.start if in_words else span.start_char,
             "end": span.end if in_words else span.end_char,
             "label": span.label_,
-            **score,
+            **({} if score is None else {"score": score}),
         }
-        for span, score in zip(doc.spans[spans_key], _scores(doc, spans_key), strict=True)
+        for span, score in zip(group, span_scores(group), strict=True)
     ]
     if not in_words:
         return {**name, "text": doc.text, "spans": spans}
     return {**name, "text": words, "entity": [_word_item(span, words) for span in spans]}
-
-
-def _scores(doc: Doc, spans_key: str) -> list[dict[str, float]]:
-    group = doc.spans[spans_key]
-    scores = group.attrs.get("scores")
-    if scores is None:
-        return [{} for _ in group]
-    if len(scores) != len(group):
-        name = doc.user_data.get("doc_id", "a document")
-        raise ValueError(f"{name}: {len(group)} spans, but {len(scores)} scores")
-    return [{} if math.isnan(score) else {"score": float(score)} for score in scores]
 
 
 def _word_item(span: Fields, words: list[str]) -> Fields | list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,6 +10,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..matching import Match, Verdict, match_spans
+from ..scores import span_scores
 
 BLOCK_TOKENS = 25
 """A span of so many tokens is a block, with a bar beside the text; a shorter one is underlined."""
@@ -136,22 +136,8 @@ def _key(span: Span) -> Key:
     return span.start_char, span.end_char, span.label_
 
 
-def _scores(group: SpanGroup) -> dict[Key, float]:
-    """Those that are numbers."""
-    scores = group.attrs.get("scores")
-    if scores is None:
-        return {}
-    if len(scores) != len(group):
-        raise ValueError(
-            f"doc.spans['{group.name}'] has {len(group)} spans, but attrs['scores'] has "
-            f"{len(scores)} scores: there should be one for each"
-        )
-    pairs = zip(group, scores, strict=True)
-    return {
-        _key(span): float(score)
-        for span, score in pairs
-        if score is not None and math.isfinite(score)
-    }
+def _scores(group: SpanGroup) -> dict[Key, float | None]:
+    return {_key(span): score for span, score in zip(group, span_scores(group), strict=True)}
 
 
 def _kept(group: SpanGroup, labels: set[str] | None) -> list[Span]:
@@ -220,7 +206,7 @@ def _compared(
         yield from _pair(match, scores, numbers)
 
 
-def _pair(match: Match, scores: dict[Key, float], numbers: Iterator[int]) -> Iterator[Mark]:
+def _pair(match: Match, scores: dict[Key, float | None], numbers: Iterator[int]) -> Iterator[Mark]:
     """One mark, or two where the ends differ."""
     spans = [span for span in (match.gold, match.predicted) if span is not None]
     is_block = max(len(span) for span in spans) >= BLOCK_TOKENS

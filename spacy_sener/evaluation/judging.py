@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..matching import Match, match_spans
+from ..scores import span_scores
 
 Cell = tuple[int, int, str]
 """What makes two spans of one document the same: first token, token after the last, label."""
@@ -102,8 +103,10 @@ def align(
 
 
 def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted], int]:
-    spans = list(example.predicted.spans.get(spans_key, []))
-    scores = _scores(example.predicted, spans_key)
+    if spans_key not in example.predicted.spans:
+        return {}, 0
+    group = example.predicted.spans[spans_key]
+    spans, scores = list(group), span_scores(group)
     rank = [-np.inf if score is None else score for score in scores]
     places = align(spans, example.get_aligned_spans_x2y)
     found: dict[Cell, Predicted] = {}
@@ -113,16 +116,3 @@ def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted]
         span = Span(example.reference, start, end, label=spans[i].label_)
         found[cell(span)] = Predicted(span, len(spans[i]), scores[i])
     return found, len(spans) - len(places)
-
-
-def _scores(doc: Doc, spans_key: str) -> list[float | None]:
-    group = doc.spans.get(spans_key, [])
-    if not len(group) or "scores" not in group.attrs:
-        return [None] * len(group)
-    scores = np.asarray(group.attrs["scores"], dtype=np.float32).ravel()
-    if len(scores) != len(group):
-        raise ValueError(
-            f"A document has {len(group)} spans in doc.spans['{spans_key}'], and {len(scores)} "
-            "scores in its attrs['scores']. There should be one for each span."
-        )
-    return [float(score) if np.isfinite(score) else None for score in scores]

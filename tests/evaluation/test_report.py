@@ -247,7 +247,7 @@ def test_predictions_without_the_key() -> None:
 
 
 def test_fewer_scores_than_spans() -> None:
-    with pytest.raises(ValueError, match=r"has 2 spans in .*'sc'.*, and 1 scores"):
+    with pytest.raises(ValueError, match=r"'sc'.* has 2 spans, but .* 1 scores"):
         report_on([make_example([], [(0, 1, "A"), (1, 2, "A")], [0.5])])
 
 
