@@ -69,6 +69,10 @@ discard_oversize = false
 [training.optimizer]
 @optimizers = "spacy-sener.AdamW.v1"
 
+[training.logger]
+@loggers = "spacy.ConsoleLogger.v1"
+progress_bar = true
+
 [training.score_weights]
 
 [initialize]
