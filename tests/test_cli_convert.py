@@ -59,3 +59,29 @@ def test_a_text_longer_than_spacy_parses(tmp_path: Path) -> None:
     result = convert(tmp_path, json.dumps(record), options=("--strict",))
     assert result.exit_code == 0, result.output
     assert "1 documents, 200001 tokens" in result.output
+
+
+def test_labels_and_names_do_not_command_the_terminal(tmp_path: Path) -> None:
+    record = {
+        "id": "\x1b[2J",
+        "text": "one",
+        "spans": [
+            {"start": 0, "end": 3, "label": "\x1b[31mré"},
+            {"start": 1, "end": 3, "label": "é"},
+        ],
+    }
+    result = convert(tmp_path, json.dumps(record))
+    assert result.exit_code == 0, result.output
+    assert "\\x1b[31mré" in result.output
+    assert "\\x1b[2J (line 1)" in result.output
+    assert "\x1b[2J" not in result.output
+
+
+def test_output_is_a_spacy_file(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(GOOD), encoding="utf8")
+    arguments = ["sener", "convert", str(source), str(tmp_path / "out.spacy.gz")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "OUT should end in .spacy" in result.output
+    assert list(tmp_path.iterdir()) == [source]

@@ -130,7 +130,7 @@ def test_every_problem_goes_to_the_report_even_if_strict_fails(
     items = [[number, number, "\ud800"] for number in range(5)]
     record = {"id": "d", "text": "one two", "spans": [*items, {"start": 0, "end": 2, "label": "x"}]}
     (tmp_path / "in.jsonl").write_text(json.dumps(record))
-    report, output = tmp_path / "report.jsonl", tmp_path / "out"
+    report, output = tmp_path / "report.jsonl", tmp_path / "out.spacy"
     result = sener(command, tmp_path / "in.jsonl", output, "--strict", "--report", report)
     assert result.exit_code == 1
     assert not output.exists()
@@ -146,7 +146,8 @@ def test_every_problem_goes_to_the_report_even_if_strict_fails(
 
 @pytest.mark.parametrize("command", ["export", "convert"])
 @pytest.mark.parametrize(
-    ("output", "report"), [("in.jsonl", "report"), ("out", "sub/../in.jsonl"), ("out", "out")]
+    ("output", "report"),
+    [("in.jsonl", "report"), ("out.spacy", "sub/../in.jsonl"), ("out.spacy", "out.spacy")],
 )
 def test_what_is_read_is_not_written_over(
     tmp_path: Path, command: str, output: str, report: str
@@ -174,7 +175,7 @@ def test_a_folder_gets_no_file_that_would_be_read_with_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize("command", ["export", "convert"])
 def test_a_folder_as_output_is_an_error(tmp_path: Path, command: str) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "one", "spans": []}')
-    (tmp_path / "out").mkdir()
-    result = sener(command, tmp_path / "in.jsonl", tmp_path / "out")
+    (tmp_path / "out.spacy").mkdir()
+    result = sener(command, tmp_path / "in.jsonl", tmp_path / "out.spacy")
     assert result.exit_code == 1
     assert "is a folder: name a file to write" in " ".join(result.output.split())

@@ -69,10 +69,13 @@ def convert(
     arrays of numbers.
 
     report_path (Path): Where every problem goes, with its item, as JSON lines; also if this fails.
-    Raises ValueError for what is not of the format, for a file without documents, and, if `strict`,
-    where annotations had to be changed or left out; no .spacy file is written then.
+    Raises ValueError for another suffix than .spacy, for what is not of the format, for a file
+    without documents, and, if `strict`, where annotations had to be changed or left out; no .spacy
+    file is written then.
     """
     check_paths(input_path, output_path, report_path)
+    if output_path.suffix != ".spacy":
+        raise ValueError(f"OUT should end in .spacy, and is {output_path}")
     with problems_to(report_path) as on_problem:
         report = Report(on_problem=on_problem)
         docs = read_corpus(

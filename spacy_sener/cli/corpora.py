@@ -16,7 +16,7 @@ from wasabi import msg
 from ..corpora import brat, uima
 from ..corpora.files import plain_suffix
 from ..corpora.readers import FORMATS, read_docs
-from ..corpora.report import Report
+from ..corpora.report import Report, printable
 
 InputPath = Annotated[
     Path,
@@ -72,7 +72,10 @@ def check_paths(input_path: Path, output_path: Path, report_path: Path | None) -
 
 def print_report(report: Report) -> None:
     """Print what a corpus holds, and what had to be changed in it."""
-    rows = [(name, count.spans, count.longest) for name, count in sorted(report.labels.items())]
+    rows = [
+        (printable(name), count.spans, count.longest)
+        for name, count in sorted(report.labels.items())
+    ]
     header = ("Label", "Spans", "Longest (tokens)")
     footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))

@@ -58,8 +58,12 @@ def _text(data: Fields) -> str:
 
 
 def _chosen_results(task: Fields, report: Report, place: str) -> list[Any] | None:
-    key = "completions" if "completions" in task else "annotations"  # the name before 1.0
-    given = required(task, key, list, "a list") if key in task else []
+    given = [
+        annotation
+        for key in ("annotations", "completions")  # the name before 1.0
+        if key in task
+        for annotation in required(task, key, list, "a list")
+    ]
     annotations = [annotation for annotation in given if not _cancelled(annotation)]
     predictions = task.get("predictions")
     predictions = predictions if isinstance(predictions, list) else []
@@ -88,7 +92,7 @@ def _cancelled(annotation: Any) -> bool:
 
 
 def _results(annotation: Any) -> list[Any]:
-    """Its regions; of a prediction, each with a score, at least that of the whole."""
+    """Its regions; of a prediction, each with its score, or else that of the whole."""
     results = required(annotation, "result", list, "a list")
     if annotation.get("score") is None:
         return results

@@ -99,12 +99,17 @@ class Report:
             if count > N_EXAMPLES:
                 lines.append(f"    and {count - N_EXAMPLES} more")
         unread = (f"{count} x {kind} (not read)" for kind, count in self.unread.most_common())
-        return [*lines, *unread]
+        return [printable(line) for line in [*lines, *unread]]
 
     def problem_summary(self, source: object) -> str:
         """All problems as one message."""
         counts = f"{self.problems.total()} problems with the annotations of {source}:"
         return "\n".join([counts, *self.problem_lines()])
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what a terminal would obey or not show."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _shown(item: object) -> str:

@@ -91,6 +91,14 @@ def test_label_studio_tasks_in_files_of_their_own(tmp_path: Path) -> None:
     assert [spans_of(doc) for doc in read(path)[0]] == [[Labelled(0, 3, "x")]] * 2
 
 
+def test_label_studio_tasks_with_lists_of_two_versions(tmp_path: Path) -> None:
+    both = task(annotations=[annotation(region(0, 3, "x"))])
+    both["completions"] = [annotation(region(4, 9, "y"))]
+    [doc], report = read(write(tmp_path / "a.json", [both]))
+    assert spans_of(doc) == [Labelled(0, 3, "x")]
+    assert report.problems == {"second annotator": 1}
+
+
 def test_label_studio_regions_that_are_no_spans_of_the_text(tmp_path: Path) -> None:
     html = {"type": "hypertextlabels", "value": {"start": "/p[1]/text()[1]", "startOffset": 1}}
     result = [
