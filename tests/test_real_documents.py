@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
-from conftest import shared_folder
+from private_data import shared_folder
 from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
 
