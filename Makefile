@@ -13,6 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # that has neither spaCy nor thinc.
 VENV_NN := .venv-transformers5
 
+APT := apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
+
 BENCHMARKS := inference training pipeline peers loading
 GPU_PYTHON ?= python3
 
@@ -47,7 +49,7 @@ format: $(VENV)/.installed
 # tests are skipped, and say so.
 browser:
 	@command -v chromium > /dev/null \
-		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq --no-install-recommends -y chromium > /dev/null; } \
+		|| { test "$$(id -u)" = 0 && $(APT) update && $(APT) install --no-install-recommends -y chromium > /dev/null; } \
 		|| echo "no Chromium, and it cannot be installed here: the tests of the page are skipped"
 
 test: lint browser $(VENV_NN)/.installed
