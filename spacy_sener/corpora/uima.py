@@ -83,6 +83,7 @@ def _load_zip(path: Path) -> Iterator[tuple[str, Cas]]:
                     type_system = _read_member(path, archive, beside) if beside else None
                     data = _read_member(path, archive, member)
                     yield name, _load_xmi(path / name, data, type_system)
+    # zipfile raises the last two for a way of packing that it does not know, and for a password.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{path} is truncated, damaged or locked: {error}") from error
 

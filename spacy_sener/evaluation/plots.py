@@ -75,7 +75,7 @@ def draw_comparison(lengths: Mapping[str, Mapping[str, Sequence[float]]], path: 
 def has_matplotlib() -> bool:
     """Whether plots can be drawn."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 (only whether it is there)
     except ImportError:
         return False
     return True
