@@ -1,0 +1,1 @@
+"""Trains SeNER and its peers on the same documents, and scores them."""

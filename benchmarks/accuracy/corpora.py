@@ -1,0 +1,180 @@
+"""Documents to train on, to choose a threshold on, and to score: the same for every method."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+import srsly
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from spacy_sener.corpora.readers import READERS, doc_from_record
+from spacy_sener.corpora.records import Record
+from spacy_sener.corpora.report import Report
+
+KEY = "sc"
+"""Where gold and predicted spans are in `doc.spans`."""
+SETTINGS = Path(__file__).parent / "experiments" / "corpora.yml"
+SENTENCE_ENDS = {".", "!", "?"}
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """What of a corpus is taken, and how.
+
+    train, dev: numbers of documents, the first ones in the order of a hash of their names.
+    longest: longest segment, in tokens, that a document to train on is cut into; None: not cut.
+    updates: of one segment each.
+    held_out: share of the train documents that is kept out of training, to choose a threshold.
+    format: one of `spacy_sener.corpora.readers.READERS`.
+    """
+
+    train: int
+    dev: int
+    longest: int | None
+    updates: int
+    held_out: float
+    format: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """Documents with gold spans. Those held out and those of dev are whole.
+
+    lost: gold spans of the train documents that a cut goes through; they are in no segment.
+    problems: annotations that the reader had to change or leave out, by kind.
+    """
+
+    segments: list[Doc]
+    held_out: list[Doc]
+    dev: list[Doc]
+    lost: int
+    problems: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes."""
+        parts = {"segments": self.segments, "held_out": self.held_out, "dev": self.dev}
+        sizes = {
+            name: {
+                "count": len(docs),
+                "tokens": sum(map(len, docs)),
+                "longest": max(map(len, docs), default=0),
+                "spans": sum(len(doc.spans[KEY]) for doc in docs),
+            }
+            for name, docs in parts.items()
+        }
+        return {**sizes, "lost_spans": self.lost, "problems": self.problems}
+
+
+def corpus_settings() -> dict[str, CorpusSettings]:
+    """Those of `corpora.yml`, by name."""
+    return {name: CorpusSettings(**each) for name, each in srsly.read_yaml(SETTINGS).items()}
+
+
+def train_file(folder: Path) -> Path:
+    """Of one corpus."""
+    return folder / "train.jsonl.gz"
+
+
+def dev_file(folder: Path) -> Path:
+    """Of one corpus."""
+    return folder / "dev.jsonl.gz"
+
+
+def read_corpus(folder: Path, settings: CorpusSettings) -> Data:
+    """Read, choose, tokenize and cut."""
+    report = Report()
+    train = read_docs(train_file(folder), settings.format, settings.train, report)
+    dev = read_docs(dev_file(folder), settings.format, settings.dev, report)
+    n_held_out = round(settings.held_out * len(train))
+    segments, lost = [], 0
+    for doc in train[n_held_out:]:
+        pieces = list(cut(doc, settings.longest))
+        segments += pieces
+        lost += len(doc.spans[KEY]) - sum(len(piece.spans[KEY]) for piece in pieces)
+    return Data(segments, train[:n_held_out], dev, lost, dict(report.problems))
+
+
+def read_docs(path: Path, record_format: str, count: int, report: Report) -> list[Doc]:
+    """The first `count` documents of a file in the order of `hashed`.
+
+    Raises ValueError if there are fewer.
+    """
+    records = sorted(READERS[record_format](path, report), key=hashed)
+    if len(records) < count:
+        raise ValueError(f"{path} has {len(records)} documents, but corpora.yml takes {count}")
+    nlp = spacy.blank("en")
+    return [doc_from_record(nlp, each, spans_key=KEY, report=report) for each in records[:count]]
+
+
+def hashed(record: Record) -> str:
+    """A key for an order that has nothing to do with what is in the documents."""
+    return hashlib.sha256(str(record.doc_id).encode()).hexdigest()
+
+
+def cut(doc: Doc, longest: int | None) -> Iterator[Doc]:
+    """Segments of at most `longest` tokens, which together are the document.
+
+    A segment has those gold spans that lie in it. It ends, in its second half, at the last line
+    break, or else sentence, or else token at which no gold span is cut; if there is none, at the
+    last such token of its first half; and only where one span fills the segment, in that span.
+    """
+    goodness = _goodness(doc)
+    start = 0
+    while longest is not None and len(doc) - start > longest:
+        end = start + _segment_size(goodness[start + 1 : start + longest + 1])
+        yield part(doc, start, end)
+        start = end
+    yield part(doc, start, len(doc))
+
+
+def part(doc: Doc, start: int, end: int) -> Doc:
+    """The tokens from `start` to before `end`, with the spans that lie among them."""
+    piece = Doc(
+        doc.vocab,
+        words=[token.text for token in doc[start:end]],
+        spaces=[bool(token.whitespace_) for token in doc[start:end]],
+    )
+    inside = [span for span in doc.spans[KEY] if start <= span.start and span.end <= end]
+    piece.spans[KEY] = [
+        Span(piece, span.start - start, span.end - start, label=span.label_) for span in inside
+    ]
+    piece.user_data["doc_id"] = doc.user_data["doc_id"]
+    return piece
+
+
+def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
+    """The same tokens in another vocabulary, with these spans."""
+    copy = Doc(
+        vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(token.whitespace_) for token in doc],
+    )
+    copy.spans[KEY] = [Span(copy, span.start, span.end, label=span.label_) for span in spans]
+    copy.user_data["doc_id"] = doc.user_data["doc_id"]
+    return copy
+
+
+def _goodness(doc: Doc) -> np.ndarray:
+    """(tokens + 1,) how good a cut before each token is: 0 in a gold span, 3 at a line break."""
+    goodness = np.ones(len(doc) + 1, dtype=int)
+    for token in doc:
+        if "\n" in token.text:
+            goodness[token.i + 1] = 3
+        elif token.text in SENTENCE_ENDS:
+            goodness[token.i + 1] = 2
+    for span in doc.spans[KEY]:
+        goodness[span.start + 1 : span.end] = 0
+    return goodness
+
+
+def _segment_size(goodness: Sequence[int]) -> int:
+    """Where a segment ends. goodness: of a cut after 1, 2, ... tokens."""
+    size = len(goodness)
+    places = range(1, size + 1)
+    best = max(places, key=lambda n: (goodness[n - 1] > 0, n > size // 2, goodness[n - 1], n))
+    return best if goodness[best - 1] else size
