@@ -23,6 +23,7 @@ from tqdm import tqdm
 from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings, dev_file, train_file
 from benchmarks.accuracy.methods import FOLDER
 from benchmarks.accuracy.run import Settings
+from benchmarks.accuracy.tables import write_page
 from benchmarks.measure import ROOT, environment
 
 GROUPS = FOLDER / "experiments"
@@ -55,6 +56,8 @@ def main() -> None:
     with ThreadPoolExecutor(arguments.at_once) as pool:
         runs = pool.map(lambda each: in_a_process(each, arguments.data, arguments.output), due)
         failed = [each for each in tqdm(runs, total=len(due), unit="run") if each is not None]
+    page = write_page(arguments.output, arguments.group, list(corpus_settings()), list(entries))
+    print(page or "There are no results yet.")
     if failed:
         sys.exit("These runs failed: " + "; ".join(failed))
 

@@ -1,10 +1,12 @@
 """What is compared: anything that learns from documents with spans, and then finds spans."""
 
+import importlib
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, Span, SpanGroup
@@ -12,11 +14,13 @@ from spacy.training import Example
 from spacy.util import filter_spans, fix_random_seed, load_config, load_model_from_config, registry
 from tqdm import tqdm
 
-from benchmarks.accuracy.corpora import KEY, copied
+from benchmarks.accuracy.corpora import KEY, copied, cut
+from spacy_sener.scores import span_scores
 
 LOWEST_SCORE = 0.02
 """Down to which methods give their candidates."""
 FOLDER = Path(__file__).parent
+T = TypeVar("T")
 
 
 class Method(Protocol):
@@ -37,14 +41,26 @@ class Method(Protocol):
 class SpacyMethod:
     """A pipeline of a spaCy config whose last component writes to `doc.spans[KEY]` or `doc.ents`.
 
-    config: its path in this folder. overrides: values by their dotted names in it.
-    `[training]` gives the optimizer, dropout and annotating components; the harness sets the
-    optimizer's `total_steps` and `warmup_steps`.
+    config: its path in this folder. `[training]` gives the optimizer, dropout and annotating
+        components; the optimizer's `total_steps` and `warmup_steps` follow from the updates.
+    overrides: values by their dotted names in the config.
+    code: module that registers what the config names.
+    longest: documents of more tokens are read in parts, which lose the spans that cross them.
     """
 
-    def __init__(self, config: str, overrides: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        config: str,
+        overrides: dict[str, Any] | None = None,
+        code: str | None = None,
+        longest: int | None = None,
+    ) -> None:
+        if code is not None:
+            importlib.import_module(code)
         self.config = FOLDER / config
         self.overrides = overrides or {}
+        self.longest = longest
         self.nlp: Language
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
@@ -53,7 +69,7 @@ class SpacyMethod:
             "training.optimizer.total_steps": updates,
             "training.optimizer.warmup_steps": updates // 10,
         }
-        config = load_config(self.config, overrides={**self.overrides, **steps})
+        config = load_config(self.config, overrides={**steps, **self.overrides})
         fix_random_seed(seed)
         nlp = self.nlp = load_model_from_config(config, auto_fill=True)
         training = registry.resolve(
@@ -62,9 +78,9 @@ class SpacyMethod:
         optimizer = training["optimizer"]
         examples = [_example(nlp, doc) for doc in docs]
         nlp.initialize(lambda: examples)
-        # Its weights are drawn: what follows does not depend on how many numbers that took.
+        # Weights were drawn: what follows must not depend on how many numbers that took.
         fix_random_seed(seed)
-        for example in tqdm(_shuffled(examples, updates, seed), total=updates, unit="update"):
+        for example in tqdm(shuffled(examples, updates, seed), total=updates, unit="update"):
             nlp.update(
                 [example],
                 drop=training["dropout"],
@@ -82,10 +98,12 @@ class SpacyMethod:
         if "threshold" in writer.cfg:
             writer.cfg["threshold"] = LOWEST_SCORE
         for doc in docs:
-            predicted = self.nlp(copied(doc, self.nlp.vocab))
-            if writer.cfg.get("spans_key") != KEY:
-                predicted.spans[KEY] = list(predicted.ents)
-            yield _with_spans(doc, predicted.spans[KEY])
+            parts = list(cut(copied(doc, self.nlp.vocab), self.longest))
+            for part in parts:
+                self.nlp(part)
+                if writer.cfg.get("spans_key") != KEY:
+                    part.spans[KEY] = list(part.ents)
+            yield _joined(doc, parts)
 
 
 def _example(nlp: Language, doc: Doc) -> Example:
@@ -95,25 +113,27 @@ def _example(nlp: Language, doc: Doc) -> Example:
     return Example(copied(doc, nlp.vocab), reference)
 
 
-def _shuffled(examples: Sequence[Example], count: int, seed: int) -> Iterator[Example]:
+def shuffled(items: Sequence[T], count: int, seed: int) -> Iterator[T]:
     """Each once in a random order, and again in another, `count` in all."""
     order = random.Random(seed)
-    left: list[Example] = []
+    left: list[T] = []
     for _ in range(count):
-        left = left or order.sample(examples, len(examples))
+        left = left or order.sample(items, len(items))
         yield left.pop()
 
 
-def _with_spans(doc: Doc, group: SpanGroup) -> Doc:
-    """A copy of the document with these spans and their scores, and nothing else of their document.
+def _joined(doc: Doc, parts: Sequence[Doc]) -> Doc:
+    """A copy of the document with the spans of its parts and their scores.
 
-    Vectors of all tokens hang on a document that a transformer has read.
+    Nothing else is kept: vectors of all tokens hang on what a transformer has read.
     """
-    copy = copied(doc, doc.vocab)
-    copy.spans[KEY] = SpanGroup(
-        copy,
-        name=KEY,
-        spans=[Span(copy, span.start, span.end, label=span.label_) for span in group],
-        attrs={"scores": group.attrs["scores"]} if "scores" in group.attrs else {},
-    )
-    return copy
+    joined = copied(doc, parts[0].vocab)
+    spans, scores, start = [], [], 0
+    for part in parts:
+        group = part.spans[KEY]
+        spans += [Span(joined, start + s.start, start + s.end, label=s.label_) for s in group]
+        scores += span_scores(group)
+        start += len(part)
+    attrs = {} if None in scores else {"scores": np.array(scores, dtype=np.float32)}
+    joined.spans[KEY] = SpanGroup(joined, name=KEY, spans=spans, attrs=attrs)
+    return joined

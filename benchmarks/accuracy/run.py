@@ -62,6 +62,7 @@ def main() -> None:
     folder, output = Path(sys.argv[2]), Path(sys.argv[3])
     data = read_corpus(folder, CorpusSettings(**settings.corpus_settings))
     about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
+    about |= {"seed": settings.seed, "updates": settings.updates}
     memory.limit_to_available()
     try:
         figures = run(settings, data)
@@ -158,7 +159,8 @@ def chosen_threshold(predicted: Sequence[Doc], gold: Sequence[Doc]) -> float | N
 
     None for a method without scores.
     """
-    if not any("scores" in doc.spans[KEY].attrs for doc in predicted):
+    groups = [doc.spans[KEY] for doc in predicted]
+    if any(len(group) and "scores" not in group.attrs for group in groups):
         return None
     figures = score(predicted, gold, threshold=DEFAULT_THRESHOLD, seconds=None)
     curve = {point["threshold"]: point["f"] or 0.0 for point in figures["curve"] or []}

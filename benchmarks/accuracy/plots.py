@@ -1,0 +1,63 @@
+"""Pictures of a group of methods on one corpus."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from spacy_sener.evaluation.accuracy import BUCKETS
+from spacy_sener.evaluation.plots import COLORS, MARKERS, draw_comparison, has_matplotlib
+
+Reports = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Those of the seeds of a method, by its name."""
+
+
+def draw(reports: Reports, folder: Path, name: str) -> dict[str, str]:
+    """Draw into `folder/<name>-*.png`. Returns files by title; none without matplotlib."""
+    if not has_matplotlib():
+        return {}
+    lengths, cost = f"{name}-lengths.png", f"{name}-cost.png"
+    draw_comparison(_f_by_length(reports), folder / lengths)
+    _draw_cost(reports, folder / cost)
+    return {
+        "F by length in tokens, mean and range of the seeds": lengths,
+        "F against the time of prediction": cost,
+    }
+
+
+def _f_by_length(reports: Reports) -> dict[str, dict[str, list[float]]]:
+    """F of each seed, by method and length; a length without spans is left out."""
+    return {
+        name: {
+            bucket: values
+            for bucket in BUCKETS
+            if (values := [e["per_length"][bucket]["f"] for e in each if bucket in e["per_length"]])
+        }
+        for name, each in reports.items()
+    }
+
+
+def _draw_cost(reports: Reports, path: Path) -> None:
+    """F of each method, mean over the seeds, at its seconds for 1,000 tokens."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for i, (name, each) in enumerate(reports.items()):
+        axes.plot(
+            mean(1000 / report["tokens_per_second"] for report in each),
+            mean(report["micro"]["f"] for report in each),
+            color=COLORS[i % len(COLORS)],
+            marker=MARKERS[i % len(MARKERS)],
+            markersize=8,
+            linestyle="",
+            label=name.replace("$", r"\$"),
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds of one processor core for 1,000 tokens")
+    axes.set_ylabel("F")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.01))
+    figure.savefig(path, dpi=130)
