@@ -16,20 +16,21 @@ from torch.nn.utils.rnn import pad_sequence
 from .encoders import build_encoder, encoder_spec, own_spec
 from .nn.encoder import EncoderSettings
 from .nn.lora import LoRA
+from .nn.scoring import ScoredRows
 from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
 from .pieces import PieceTokenizer
 from .shim import Spec, TorchShim
-from .types import Initialization, SpanBand, SpanRows, Window
+from .types import Initialization, SpanBand, SpanPairs, SpanRows, Window
 from .windows import group_windows, make_windows
 
-# In training it gives SpanBands, and takes the gradients of their logits. In prediction, where
-# nobody needs a whole band, it gives SpanRows.
+# In training it gives SpanBands, and takes the gradients of their logits, and of their evidence
+# if there is any. In prediction, where nobody needs a whole band, it gives SpanRows and SpanPairs.
 SpanModel = Model[Sequence[Doc], Any]
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 # What a SpanModel gives, and the callback that takes the gradients of the logits.
-Answer = tuple[Iterable[Any], Callable[[Sequence[Tensor]], Sequence[Doc]]]
+Answer = tuple[Iterable[Any], Callable[[Sequence[Any]], Sequence[Doc]]]
 Average = Literal["logits", "probabilities"]
 Columns = Literal["paper", "released"]
 
@@ -79,17 +80,23 @@ def build_sener_v1(
     mixed_precision: bool = False,
     recompute: bool = False,
     save_encoder: bool = True,
+    boundaries: bool = False,
+    reach: int | None = None,
 ) -> SpanModel:
     """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
 
-    span_window: largest distance between the ends of a span, in tokens. hidden_size, span_size:
-    widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns: "paper", or
-    "released" for published checkpoints. average: what is averaged over the two triangles.
+    span_window: largest distance between the ends of a span in the table, in tokens. hidden_size,
+    span_size: widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns:
+    "paper", or "released" for published checkpoints. average: what is averaged over the two
+    triangles.
     masking: share of the tokens hidden in training. mixed_precision: compute in bfloat16.
     recompute: train in much less memory and a little more time: of a layer only the input is kept,
     and the rest is computed again for the gradient.
     save_encoder: false leaves frozen weights out of a saved pipeline, which then needs the encoder
     it was trained from.
+    boundaries: learn beside the table which tokens begin and end spans, and add it to the scores.
+    reach: largest distance between the ends of any span, in tokens; those longer than span_window
+    are scored by `boundaries`. null: span_window, as in the paper.
     """
     table = {
         "span_window": span_window,
@@ -99,6 +106,8 @@ def build_sener_v1(
         "columns": columns,
         "token_dropout": token_dropout,
         "span_dropout": span_dropout,
+        "boundaries": boundaries,
+        "reach": reach,
     }
     shim = TorchShim(
         partial(_build_sener, settings=encoder, table=table, masking=masking),
@@ -115,6 +124,7 @@ def build_sener_v1(
         attrs={
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
+            "reach": span_window if reach is None else reach,
             "average": average,
         },
         shims=[shim],
@@ -132,6 +142,8 @@ def build_span_table_v1(
     span_dropout: float = 0.1,
     mixed_precision: bool = False,
     recompute: bool = False,
+    boundaries: bool = False,
+    reach: int | None = None,
 ) -> SpanModel:
     """Registered as `spacy-sener.SpanTable.v1`: the span table over any tok2vec, or a listener.
 
@@ -145,6 +157,8 @@ def build_span_table_v1(
         "depth": depth,
         "token_dropout": token_dropout,
         "span_dropout": span_dropout,
+        "boundaries": boundaries,
+        "reach": reach,
     }
     shim = TorchShim(
         partial(_build_table, table=table), mixed_precision=mixed_precision, recompute=recompute
@@ -157,6 +171,7 @@ def build_span_table_v1(
         attrs={
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
+            "reach": span_window if reach is None else reach,
             "average": average,
         },
         layers=[tok2vec],
@@ -186,7 +201,7 @@ def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = N
     spec = encoder_spec(Y.encoder, model.attrs["max_pieces"])
     spec["n_labels"] = Y.n_labels
     module = cast(SeNER, shim.build(spec))
-    module.table.set_prior(torch.as_tensor(Y.prior))
+    module.table.set_prior(torch.as_tensor(Y.prior), torch.as_tensor(Y.mark_prior))
     shim.set_module(module, own_spec(spec, module.encoder) if shim.save_frozen else spec)
     model.set_dim("nO", Y.n_labels)
 
@@ -205,7 +220,7 @@ def _forward_sener(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Ans
 
     bands, backprops = _run(model, docs, tokenizer, inputs, is_train)
 
-    def backprop(d_logits: Sequence[Tensor]) -> Sequence[Doc]:
+    def backprop(d_logits: Sequence[Any]) -> Sequence[Doc]:
         for callback, gradient in zip(backprops, d_logits, strict=True):
             callback(gradient)
         return docs
@@ -228,7 +243,7 @@ def _init_span_table(
     shim = _shim(model)
     spec = {"input_size": _width(tok2vec), "n_labels": Y.n_labels}
     module = cast(SpanTable, shim.build(spec))
-    module.set_prior(torch.as_tensor(Y.prior))
+    module.set_prior(torch.as_tensor(Y.prior), torch.as_tensor(Y.mark_prior))
     shim.set_module(module, spec)
     model.set_dim("nO", Y.n_labels)
 
@@ -252,7 +267,7 @@ def _forward_span_table(model: SpanModel, docs: Sequence[Doc], is_train: bool) -
 
     bands, backprops = _run(model, docs, None, inputs, is_train)
 
-    def backprop(d_logits: Sequence[Tensor]) -> Sequence[Doc]:
+    def backprop(d_logits: Sequence[Any]) -> Sequence[Doc]:
         d_vectors: list[Any] = [model.ops.alloc2f(*each.shape) for each in vectors]
         for band, callback, gradient in zip(bands, backprops, d_logits, strict=True):
             d_tokens: Any = torch2xp(cast(Tensor, callback(gradient)[0]))
@@ -270,7 +285,7 @@ def _run(
     tokenizer: PieceTokenizer | None,
     inputs: Callable[[list[Window]], list[Tensor]],
     is_train: bool,
-) -> tuple[Iterable[Any], list[Callable[[Tensor], list[Tensor | None]]]]:
+) -> tuple[Iterable[Any], list[Callable[[Any], list[Tensor | None]]]]:
     """The span tables of all windows, group by group; see `SpanModel`.
 
     While predicting they are computed as they are asked for, some rows at a time. While training
@@ -278,8 +293,9 @@ def _run(
     activations are computed again instead of being kept.
     """
     shim, max_pieces = _shim(model), model.attrs["max_pieces"]
+    span_window, reach = model.attrs["span_window"], model.attrs["reach"]
     windows = make_windows(
-        docs, tokenizer, max_pieces=max_pieces, span_window=model.attrs["span_window"]
+        docs, tokenizer, max_pieces=max_pieces, span_window=reach, overlap=reach + span_window
     )
     groups = list(group_windows(windows, max_pieces))
     if not is_train:
@@ -287,19 +303,24 @@ def _run(
     bands, backprops = [], []
     keep_nothing = sum(len(group) * group[-1].size for group in groups) > max_pieces
     for group in groups:
-        logits, backprop = shim.begin_update(inputs(group), keep_nothing=keep_nothing)
-        lengths = [len(window.tokens) for window in group]
-        bands.append(SpanBand(group, logits, torch.tensor(lengths, device=logits.device)))
+        answer, backprop = shim.begin_update(inputs(group), keep_nothing=keep_nothing)
+        logits, evidence = answer if isinstance(answer, tuple) else (answer, None)
+        lengths = torch.tensor([len(window.tokens) for window in group], device=logits.device)
+        bands.append(SpanBand(group, logits, lengths, reach, evidence))
         backprops.append(backprop)
     return bands, backprops
 
 
 def _stream(
     model: SpanModel, groups: list[list[Window]], inputs: Callable[[list[Window]], list[Tensor]]
-) -> Iterator[SpanRows]:
+) -> Iterator[SpanRows | SpanPairs]:
     for group in groups:
-        for rows in _shim(model).stream(inputs(group), average=model.attrs["average"]):
-            yield SpanRows(group[rows.texts], rows.first_row, rows.scores)
+        for part in _shim(model).stream(inputs(group), average=model.attrs["average"]):
+            if isinstance(part, ScoredRows):
+                yield SpanRows(group[part.texts], part.first_row, part.scores)
+            else:
+                spans = part.starts, part.ends, part.labels, part.scores
+                yield SpanPairs(group[part.text], *spans)
 
 
 def _shim(model: SpanModel) -> TorchShim:

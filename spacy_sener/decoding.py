@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .types import Candidates, Ints, SpanRows
+from .types import Candidates, Ints, SpanPairs, SpanRows
 
 Overlap = Literal["nested", "flat", "any", "released"]
 LabelsPerSpan = Literal["many", "one"]
@@ -13,12 +13,21 @@ OVERLAPS: tuple[str, ...] = get_args(Overlap)
 LABELS_PER_SPAN: tuple[str, ...] = get_args(LabelsPerSpan)
 
 
-def find_candidates(rows: SpanRows, *, threshold: float) -> Iterator[tuple[int, Candidates]]:
+def find_candidates(
+    answer: SpanRows | SpanPairs, *, threshold: float
+) -> Iterator[tuple[int, Candidates]]:
     """The spans of each window whose probability reaches `threshold`: (document, candidates).
 
     A window answers for the span starts that it owns. The scores stay on their device; what leaves
     it are the candidates alone.
     """
+    if isinstance(answer, SpanRows):
+        yield from _in_rows(answer, threshold)
+    else:
+        yield _in_pairs(answer, threshold)
+
+
+def _in_rows(rows: SpanRows, threshold: float) -> Iterator[tuple[int, Candidates]]:
     # Cells outside of the text have score 0, and are no candidates at threshold 0 either.
     hits = ((rows.scores >= threshold) & (rows.scores > 0)).nonzero()
     if not len(hits):
@@ -31,6 +40,16 @@ def find_candidates(rows: SpanRows, *, threshold: float) -> Iterator[tuple[int, 
         mine = (places == i) & (begin <= starts) & (starts < end)
         tokens = window.tokens[starts[mine]], window.tokens[starts[mine] + distances[mine]]
         yield window.doc, Candidates(*tokens, labels[mine], values[mine])
+
+
+def _in_pairs(pairs: SpanPairs, threshold: float) -> tuple[int, Candidates]:
+    begin, end = pairs.window.owned
+    hits = (pairs.scores >= threshold) & (begin <= pairs.starts) & (pairs.starts < end)
+    starts, ends, labels, scores = (
+        each[hits].cpu().numpy() for each in (pairs.starts, pairs.ends, pairs.labels, pairs.scores)
+    )
+    tokens = pairs.window.tokens
+    return pairs.window.doc, Candidates(tokens[starts], tokens[ends], labels, scores)
 
 
 def join_candidates(parts: Sequence[Candidates]) -> Candidates:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .types import Floats, SpanBand, Window
 
-TOO_LONG = "longer than span_window allows"
+TOO_LONG = "longer than the model reaches"
 MISALIGNED = "not aligned with the tokens"
 BLANK = "made of whitespace only"
 UNSEEN = "in no window, for their length or for want of a word piece"
@@ -29,11 +29,19 @@ class GoldSpan:
 
 @dataclass
 class GoldCount:
-    """What the data holds: for the output's prior, and for a warning on what cannot be learned."""
+    """What the data holds: for the output's prior, and for a warning on what cannot be learned.
+
+    span_window: largest distance between the ends of a span in the table. reach: of any span.
+    """
 
     span_window: int
+    reach: int
     n_cells: int = 0
+    n_tokens: int = 0
     label_cells: Counter[str] = field(default_factory=Counter)
+    label_marks: tuple[Counter[str], Counter[str], Counter[str]] = field(
+        default_factory=lambda: (Counter(), Counter(), Counter())
+    )
     left_out: Counter[str] = field(default_factory=Counter)
     keys: set[str] = field(default_factory=set)  # of doc.spans under which there are spans
 
@@ -42,20 +50,34 @@ class GoldCount:
         self.keys.update(key for key, group in example.reference.spans.items() if len(group))
         doc = example.predicted
         visible = np.cumsum([not token.is_space for token in doc])
-        n, reach = int(visible[-1]) if len(doc) else 0, self.span_window
-        self.n_cells += n * n if n <= reach else n * (2 * reach + 1) - reach * (reach + 1)
+        n, window = int(visible[-1]) if len(doc) else 0, self.span_window
+        self.n_cells += n * n if n <= window else n * (2 * window + 1) - window * (window + 1)
+        self.n_tokens += n
         for span in dict.fromkeys(gold_spans(example, spans_key, self.left_out)):
             distance = int(visible[span.end] - visible[span.start])
-            if distance > reach:
-                self.left_out[TOO_LONG] += 1
-                self.label_cells[span.label] += 0  # the label is known, though the span has no cell
-            else:
+            for counter, count in zip(self.label_marks, (1, 1, distance + 1), strict=True):
+                counter[span.label] += count
+            self.label_cells[span.label] += 0  # the label is known, though the span has no cell
+            if distance <= window:
                 self.label_cells[span.label] += 1 if distance == 0 else 2
+            elif distance > self.reach:
+                self.left_out[TOO_LONG] += 1
 
     def prior(self, labels: Sequence[str]) -> Floats:
         """How often a cell carries each label, never quite 0 or 1: (len(labels),)."""
-        cells = np.array([self.label_cells[label] for label in labels], dtype=np.float32)
-        return np.clip((cells + 0.5) / (self.n_cells + 1), 1e-6, 0.5)
+        return _rates([self.label_cells[label] for label in labels], self.n_cells)
+
+    def mark_prior(self, labels: Sequence[str]) -> Floats:
+        """How often a token is a start, an end and an inside of each label: (3, len(labels)).
+
+        Spans that share a token count once each. Never quite 0 or 1.
+        """
+        return np.stack(
+            [
+                _rates([marks[label] for label in labels], self.n_tokens)
+                for marks in self.label_marks
+            ]
+        )
 
     def warning(self) -> str | None:
         """One sentence on the spans that have no cell in the table, or None."""
@@ -64,9 +86,13 @@ class GoldCount:
         reasons = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items())
         return (
             f"{sum(self.left_out.values())} annotated span(s) of the training data cannot be "
-            f"learned: {reasons} (span_window = {self.span_window}). They are left out of the "
-            "loss; in evaluation they count as missed."
+            f"learned: {reasons} (span_window = {self.span_window}, reach = {self.reach}). They "
+            "are left out of the loss; in evaluation they count as missed."
         )
+
+
+def _rates(counts: Sequence[int], total: int) -> Floats:
+    return np.clip((np.array(counts, dtype=np.float32) + 0.5) / (total + 1), 1e-6, 0.5)
 
 
 def gold_spans(example: Example, spans_key: str, left_out: Counter[str]) -> list[GoldSpan]:
@@ -92,17 +118,40 @@ def gold_spans(example: Example, spans_key: str, left_out: Counter[str]) -> list
 def gold_cells(
     band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
 ) -> Tensor:
-    """Rows (window of the band, first row, last row, label) of all spans that lie in a window.
+    """Rows (window of the band, first row, last row, label) of the spans that a window holds.
 
-    spans: the gold spans of each document of the batch. Returns (cells, 4) on the band's device.
+    spans: the gold spans of each document of the batch. Those longer than the band's reach are left
+    out. Returns (cells, 4) on the band's device.
     """
     cells = [
         (i, start, end, labels[span.label])
         for i, window in enumerate(band.windows)
         for span in spans[window.doc]
-        for start, end in _rows(window, span, band.span_window)
+        for start, end in _rows(window, span, band.reach)
     ]
     return torch.tensor(cells, dtype=torch.long, device=band.logits.device).view(-1, 4)
+
+
+def gold_marks(
+    band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
+) -> Tensor:
+    """1 at the rows that are a start, an end or an inside of a span of a label, else 0.
+
+    A span that reaches beyond a window still has its marks in it. spans: as in `gold_cells`.
+    Returns (windows, rows, 3, labels) on the band's device.
+    """
+    marked = torch.zeros(len(band.windows), band.logits.shape[1], 3, len(labels))
+    for i, window in enumerate(band.windows):
+        begin, end = window.covers
+        for span in spans[window.doc]:
+            label, (first, last) = labels[span.label], _clipped(window, span)
+            if first <= last:
+                if begin <= span.start:
+                    marked[i, first, 0, label] = 1
+                if span.end <= end:
+                    marked[i, last, 1, label] = 1
+                marked[i, first : last + 1, 2, label] = 1
+    return marked.to(band.logits.device)
 
 
 def count_unseen(bands: Iterable[SpanBand], spans: Sequence[Sequence[GoldSpan]]) -> int:
@@ -112,20 +161,25 @@ def count_unseen(bands: Iterable[SpanBand], spans: Sequence[Sequence[GoldSpan]])
         for band in bands
         for window in band.windows
         for span in spans[window.doc]
-        if any(_rows(window, span, band.span_window))
+        if any(_rows(window, span, band.reach))
     }
     return sum(len(set(each)) for each in spans) - len(seen)
 
 
-def _rows(window: Window, span: GoldSpan, span_window: int) -> Iterable[tuple[int, int]]:
-    """The span's first and last row, if the window holds it."""
-    tokens, (first, last) = window.tokens, window.covers
-    if span.start < first or span.end > last:
-        return
-    start = int(np.searchsorted(tokens, span.start, side="left"))
-    end = int(np.searchsorted(tokens, span.end, side="right")) - 1
-    if 0 <= end - start <= span_window:
-        yield start, end
+def _rows(window: Window, span: GoldSpan, reach: int) -> Iterable[tuple[int, int]]:
+    """The span's first and last row, if the window holds it and it is no longer than `reach`."""
+    first, last = window.covers
+    if first <= span.start and span.end <= last:
+        start, end = _clipped(window, span)
+        if 0 <= end - start <= reach:
+            yield start, end
+
+
+def _clipped(window: Window, span: GoldSpan) -> tuple[int, int]:
+    """First and last row of the span's part in the window; the last is less if there is none."""
+    start = int(np.searchsorted(window.tokens, span.start, side="left"))
+    end = int(np.searchsorted(window.tokens, span.end, side="right")) - 1
+    return start, end
 
 
 def describe(doc: Doc) -> str:

@@ -7,13 +7,16 @@ from torch import Tensor
 
 from .nn.band import transpose, valid_cells
 from .nn.scoring import Average, span_scores
-from .types import SpanBand, SpanRows
+from .types import SpanBand, SpanPairs, SpanRows
 
 
-def difference(band: SpanBand, answer: Iterator[SpanRows], *, average: Average) -> Tensor:
+def difference(
+    band: SpanBand, answer: Iterator[SpanRows | SpanPairs], *, average: Average
+) -> Tensor:
     """The probability of every span of `band`, less that which the earlier model gave it.
 
-    answer: as many rows are taken from it as belong to the windows of `band`, in their order.
+    answer: as much is taken from it as belongs to the rows of the windows of `band`, in their
+    order. Spans that are longer than the table's window are passed over.
     Returns (windows, rows, span_window + 1, labels), 0 where the span is not in the text.
     """
     n_rows = band.logits.shape[1]
@@ -21,7 +24,7 @@ def difference(band: SpanBand, answer: Iterator[SpanRows], *, average: Average) 
     result = span_scores(band.logits, None, valid, average=average)
     first = 0
     while first < len(band.windows):
-        rows = next(answer)
+        rows = next(part for part in answer if isinstance(part, SpanRows))
         n_windows, n_rows, n_distances, _ = rows.scores.shape
         end = rows.first_row + n_rows
         result[first : first + n_windows, rows.first_row : end, :n_distances] -= rows.scores

@@ -113,12 +113,12 @@ class TorchShim(Shim):
 
     def begin_update(
         self, inputs: Sequence[Tensor], *, keep_nothing: bool = False
-    ) -> tuple[Tensor, Callable[[Tensor], list[Tensor | None]]]:
-        """The module's answer in training mode, and the callback for its gradient.
+    ) -> tuple[Any, Callable[[Any], list[Tensor | None]]]:
+        """The module's answer in training mode, a tensor or a tuple of them, and the callback.
 
-        The callback takes d_answer, adds to the gradients of the parameters and gives those of the
-        inputs. With `keep_nothing` the callback runs the forward pass again, in place of the
-        activations; a module that recomputes runs it a third time then, layer by layer.
+        The callback takes d_answer, of the same shape, adds to the gradients of the parameters and
+        gives those of the inputs. With `keep_nothing` it runs the forward pass again, in place of
+        the activations; a module that recomputes runs it a third time then, layer by layer.
         """
         module = self.module
         module.train()
@@ -130,12 +130,14 @@ class TorchShim(Shim):
             else:
                 output = forward(*inputs)
 
-        def backprop(d_output: Tensor) -> list[Tensor | None]:
+        def backprop(d_output: Any) -> list[Tensor | None]:
             module.train()  # what is computed again must draw its dropout again
-            output.backward(d_output)
+            torch.autograd.backward(output, d_output)
             return [tensor.grad for tensor in inputs]
 
-        return output.detach(), backprop
+        if isinstance(output, Tensor):
+            return output.detach(), backprop
+        return tuple(tensor.detach() for tensor in output), backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the weights with the gradients gathered so far, and clear these."""

@@ -38,10 +38,12 @@ class SpanBand:
     windows: list[Window]
     logits: torch.Tensor  # (windows, rows, 2 * span_window + 1, labels)
     lengths: torch.Tensor  # (windows,) rows of each window
+    reach: int  # longest distance, in rows, between the ends of a span, in the table or beyond
+    evidence: torch.Tensor | None = None  # of `nn.boundaries.Boundaries`, if the network has them
 
     @property
     def span_window(self) -> int:
-        """Longest distance, in rows, between the ends of a span."""
+        """Longest distance, in rows, between the ends of a span in the table."""
         return self.logits.shape[2] // 2
 
 
@@ -54,6 +56,17 @@ class SpanRows:
     scores: torch.Tensor
     """(windows, rows, distances, labels): probability of the span from a row to the one that lies
     0, 1, 2, ... further on; 0 where that is not in the text."""
+
+
+@dataclass(frozen=True)
+class SpanPairs:
+    """Spans of one window that are longer than the table's, as the network answers them."""
+
+    window: Window
+    starts: torch.Tensor  # (spans,) first row; as of the others
+    ends: torch.Tensor  # last row, inclusive
+    labels: torch.Tensor
+    scores: torch.Tensor  # probabilities
 
 
 @dataclass(frozen=True)
@@ -72,4 +85,5 @@ class Initialization:
 
     n_labels: int
     prior: Floats  # (n_labels,) how often a cell of the span table carries each label
+    mark_prior: Floats  # (3, n_labels) how often a token is a start, an end, an inside of it
     encoder: str  # where pretrained weights come from: a hub name, a folder or "package:NAME"

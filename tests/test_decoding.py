@@ -152,7 +152,7 @@ def random_band(windows: list[Window], span_window: int, n_labels: int, seed: in
     lengths = torch.tensor([len(window.tokens) for window in windows])
     shape = (len(windows), int(lengths.max()), 2 * span_window + 1, n_labels)
     logits = 2 * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return SpanBand(windows, logits, lengths)
+    return SpanBand(windows, logits, lengths, logits.shape[2] // 2)
 
 
 def scored(band: SpanBand, average: Average = "logits", step: int = 3) -> Iterator[SpanRows]:
@@ -231,12 +231,12 @@ def test_each_span_is_found_once_in_overlapping_windows() -> None:
 
 def test_no_candidates() -> None:
     [window] = make_windows([Doc(VOCAB, words=["a", "b"])], None, max_pieces=14, span_window=2)
-    band = SpanBand([window], torch.full((1, 2, 5, 3), -9.0), torch.tensor([2]))
+    band = SpanBand([window], torch.full((1, 2, 5, 3), -9.0), torch.tensor([2]), 2)
     assert candidates_of(band, 0.5) == []
 
 
 def test_a_probability_on_the_threshold_counts() -> None:
     [window] = make_windows([Doc(VOCAB, words=["a"])], None, max_pieces=14, span_window=2)
-    band = SpanBand([window], torch.zeros(1, 1, 5, 1), torch.tensor([1]))
+    band = SpanBand([window], torch.zeros(1, 1, 5, 1), torch.tensor([1]), 2)
     [(_, candidates)] = candidates_of(band, 0.5)
     assert as_cells(candidates) == [(0, 0, 0, 0.5)]

@@ -86,7 +86,7 @@ def test_ends_inside_of_tokens_are_left_out() -> None:
 def test_a_document_without_spans() -> None:
     doc = Doc(VOCAB, words=["a"])
     assert found(Example(doc, doc.copy())) == ([], {})
-    count = GoldCount(4)
+    count = GoldCount(4, 4)
     count.add(Example(Doc(VOCAB), Doc(VOCAB)), "sc")
     assert count.n_cells == 0
     assert count.warning() is None
@@ -98,7 +98,7 @@ def test_a_document_without_spans() -> None:
 def test_the_prior_is_the_share_of_cells(
     data: list[tuple[list[str], Spans]], span_window: int
 ) -> None:
-    count = GoldCount(span_window)
+    count = GoldCount(span_window, span_window)
     n_cells, marked, too_long, blank = 0, set(), set(), 0
     for i, (words, spans) in enumerate(data):
         count.add(make_example(words, spans), "sc")
@@ -127,7 +127,7 @@ def test_the_prior_is_the_share_of_cells(
 
 
 def test_the_warning_counts_each_reason() -> None:
-    count = GoldCount(2)
+    count = GoldCount(2, 2)
     words = ["ab", "c", "\n", "d", "e", "f"]
     spans = [(0, 0, "A"), (0, 5, "B"), (1, 5, "B"), (2, 2, "A"), (3, 4, "A")]
     count.add(make_example(words, spans), "sc")
@@ -135,21 +135,22 @@ def test_the_warning_counts_each_reason() -> None:
     message = count.warning()
     assert message is not None
     assert message.startswith("4 annotated span(s)")
-    assert "2 longer than span_window allows" in message
+    assert "2 longer than the model reaches" in message
     assert "1 made of whitespace only" in message
     assert "1 not aligned with the tokens" in message
     assert "span_window = 2" in message
 
 
 def test_nothing_left_out_no_warning() -> None:
-    count = GoldCount(2)
+    count = GoldCount(2, 2)
     count.add(make_example(["a", "b", "c"], [(0, 2, "A")]), "sc")
     assert count.warning() is None
 
 
 def empty_band(windows: list[Window], span_window: int) -> SpanBand:
     lengths = torch.tensor([len(window.tokens) for window in windows])
-    return SpanBand(windows, torch.zeros(len(windows), 1, 2 * span_window + 1, 3), lengths)
+    logits = torch.zeros(len(windows), 1, 2 * span_window + 1, 3)
+    return SpanBand(windows, logits, lengths, span_window)
 
 
 @settings(max_examples=80, deadline=None)

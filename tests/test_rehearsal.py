@@ -19,7 +19,7 @@ def make_band(lengths: list[int], span_window: int) -> SpanBand:
     docs = [Doc(English().vocab, words=["a"] * length) for length in lengths]
     windows = make_windows(docs, None, max_pieces=100, span_window=span_window)
     shape = (len(lengths), max(lengths), 2 * span_window + 1, N_LABELS)
-    return SpanBand(windows, torch.randn(shape), torch.tensor(lengths))
+    return SpanBand(windows, torch.randn(shape), torch.tensor(lengths), shape[2] // 2)
 
 
 def probability(band: SpanBand, text: int, i: int, j: int, average: Average) -> torch.Tensor:

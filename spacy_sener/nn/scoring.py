@@ -26,6 +26,23 @@ class ScoredRows:
     table's where the texts are shorter."""
 
 
+@dataclass(frozen=True)
+class ScoredPairs:
+    """The probabilities of the spans of one text that are longer than the table's window.
+
+    Those of two tokens of which one hardly begins or ends any span are not there.
+    """
+
+    text: int
+    """Place in the batch."""
+    starts: Tensor
+    """(n_spans,) first token; as of `ends`, `labels` and `scores`."""
+    ends: Tensor
+    """Last token."""
+    labels: Tensor
+    scores: Tensor
+
+
 def span_scores(
     logits: Tensor, after: Tensor | None, valid: Tensor | None, *, average: Average
 ) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .encoder import ArrowEncoder
-from .scoring import Average, ScoredRows
+from .scoring import Average, ScoredPairs, ScoredRows
 from .span_table import SpanTable
 from .word_masking import WordMasking, mask_words
 
@@ -47,14 +47,14 @@ class SeNER(nn.Module):
         token_index: Tensor,
         *,
         recompute: bool = False,
-    ) -> Tensor:
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Give the logits of all spans of all texts.
 
         input_ids: (batch_size, n_pieces). piece_lengths: with the special pieces, (batch_size,).
         token_index: 1-based token of each piece, 0 for special pieces and padding,
         (batch_size, n_pieces). A text has as many tokens as its largest index.
         recompute: keep few activations for the backward pass, and compute the others again.
-        Returns the logits band of `SpanTable`.
+        Returns what `SpanTable` does.
         """
         if self.training and self.masking is not None:
             input_ids = mask_words(input_ids, token_index, self.masking)
@@ -64,7 +64,7 @@ class SeNER(nn.Module):
 
     def stream(
         self, input_ids: Tensor, piece_lengths: Tensor, token_index: Tensor, *, average: Average
-    ) -> Iterator[ScoredRows]:
+    ) -> Iterator[ScoredRows | ScoredPairs]:
         """Give the probabilities of all spans, some rows at a time; see `SpanTable.stream`.
 
         Other arguments as in `forward`.

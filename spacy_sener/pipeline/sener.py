@@ -29,7 +29,17 @@ from ..decoding import (
     find_candidates,
     join_candidates,
 )
-from ..gold import UNSEEN, GoldCount, count_unseen, describe, gold_cells, gold_spans
+from ..gold import (
+    UNSEEN,
+    GoldCount,
+    GoldSpan,
+    count_unseen,
+    describe,
+    gold_cells,
+    gold_marks,
+    gold_spans,
+)
+from ..nn.boundaries import boundary_loss, read
 from ..nn.scoring import span_loss
 from ..rehearsal import difference, halved
 from ..scorer import score_spans
@@ -69,12 +79,13 @@ class SeNER(TrainablePipe):
         _check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
         if not 0 <= threshold <= 1:
             raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
-        span_window = model.attrs["span_window"]
-        if max_pieces < span_window + 3:
+        reach = model.attrs["reach"]
+        if max_pieces < reach + 3:
             raise ValueError(
-                f"[components.{name}] max_pieces = {max_pieces} is too short for a span_window of "
-                f"{span_window}: a window must hold the longest span and two special pieces. Set "
-                f"max_pieces to {4 * span_window + 2} or more, or make span_window smaller."
+                f"[components.{name}] max_pieces = {max_pieces} is too short for a reach (or "
+                f"span_window) of {reach}: a window must hold the longest span and two special "
+                f"pieces. Set max_pieces to {4 * reach + 2} or more, or make reach (span_window) "
+                "smaller."
             )
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
@@ -139,7 +150,7 @@ class SeNER(TrainablePipe):
         """
         for label in labels or []:
             self.add_label(label)
-        count = GoldCount(self.model.attrs["span_window"])
+        count = self._gold_count()
         for example in get_examples():
             count.add(example, self.key)
         for label in count.label_cells:
@@ -148,7 +159,8 @@ class SeNER(TrainablePipe):
         self._require_some_label(count.keys)
         self._require_known(count.label_cells)
         docs = [example.predicted for example in islice(get_examples(), 10)]
-        settings = Initialization(len(self.labels), count.prior(self.labels), encoder)
+        priors = count.prior(self.labels), count.mark_prior(self.labels)
+        settings = Initialization(len(self.labels), *priors, encoder)
         self.model.initialize(X=docs, Y=settings)
         self._warn_once(count.warning())
 
@@ -157,8 +169,8 @@ class SeNER(TrainablePipe):
         self._require_initialized()
         docs = list(docs)
         parts: list[list[Candidates]] = [[] for _ in docs]
-        for rows in self.model.predict(docs):
-            for i, candidates in find_candidates(rows, threshold=self.cfg["threshold"]):
+        for answer in self.model.predict(docs):
+            for i, candidates in find_candidates(answer, threshold=self.cfg["threshold"]):
                 parts[i].append(candidates)
         overlap, labels_per_span = self.cfg["overlap"], self.cfg["labels_per_span"]
         return [
@@ -213,26 +225,27 @@ class SeNER(TrainablePipe):
 
     def get_loss(
         self, examples: Iterable[Example], scores: Iterable[SpanBand]
-    ) -> tuple[float, list[Tensor]]:
+    ) -> tuple[float, list[Any]]:
         """The loss and its gradient in the logits of each band, as `model.begin_update` gives them.
 
         `model.predict` gives probabilities, and not all of them at once.
 
-        Binary cross-entropy summed over the cells of a document (paper, equation 11), mean over
-        the documents.
+        Binary cross-entropy summed over the cells of a document (paper, equation 11), and over its
+        tokens and far pairs where the network has boundaries (`nn.boundaries`); mean over the
+        documents. With boundaries a gradient is two: in the logits, and in the evidence.
         """
         examples, bands = list(examples), list(scores)
-        count = GoldCount(self.model.attrs["span_window"])
+        count = self._gold_count()
         spans = [gold_spans(example, self.key, count.left_out) for example in examples]
         self._require_known(span.label for doc_spans in spans for span in doc_spans)
         indices = {label: i for i, label in enumerate(self.labels)}
         loss = 0.0
-        gradients: list[Tensor] = []
+        gradients: list[Any] = []
         for band in bands:
-            logits = band.logits.requires_grad_()
-            gold = gold_cells(band, spans, indices)
-            band_loss = span_loss(logits, band.lengths, gold) / len(examples)
-            gradients.extend(torch.autograd.grad(band_loss, [logits]))
+            answer = [x.requires_grad_() for x in (band.logits, band.evidence) if x is not None]
+            band_loss = _band_loss(band, spans, indices) / len(examples)
+            d_answer = torch.autograd.grad(band_loss, answer)
+            gradients.append(d_answer if len(answer) > 1 else d_answer[0])
             loss += float(band_loss.detach())
         if not self._warned and (unseen := count_unseen(bands, spans)):
             count.left_out[UNSEEN] += unseen
@@ -261,11 +274,13 @@ class SeNER(TrainablePipe):
         validate_examples(examples, "SeNER.rehearse")
         docs = [example.predicted for example in examples]
         bands, backprop = self.model.begin_update(docs)
-        gradients: list[Tensor] = []
+        gradients: list[Any] = []
         answer = iter(self._rehearsal_model.predict(docs))
         for band in bands:
             change = difference(band, answer, average=self.model.attrs["average"])
-            gradients.append(halved(change) / len(examples))
+            d_logits = halved(change) / len(examples)
+            unchanged = [torch.zeros_like(x) for x in (band.evidence,) if x is not None]
+            gradients.append((d_logits, *unchanged) if unchanged else d_logits)
             losses[self.name] += float((change**2).sum()) / len(examples)
         self._require_finite(losses[self.name], examples)
         backprop(gradients)
@@ -310,6 +325,9 @@ class SeNER(TrainablePipe):
             for start, end, label in zip(found.starts, found.ends, found.labels, strict=True)
         ]
 
+    def _gold_count(self) -> GoldCount:
+        return GoldCount(self.model.attrs["span_window"], self.model.attrs["reach"])
+
     def _require_initialized(self) -> None:
         if not self.model.has_dim("nO"):
             raise ValueError(Errors.E109.format(name=self.name))
@@ -344,6 +362,25 @@ class SeNER(TrainablePipe):
         if message and not self._warned:
             self._warned = True
             warnings.warn(message, stacklevel=3)
+
+
+def _band_loss(
+    band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
+) -> Tensor:
+    """Of one band. spans: gold, of each document of the batch."""
+    gold = gold_cells(band, spans, labels)
+    in_table = gold[:, 2] - gold[:, 1] <= band.span_window
+    loss = span_loss(band.logits, band.lengths, gold[in_table])
+    if band.evidence is None:
+        return loss
+    return loss + boundary_loss(
+        read(band.evidence),
+        band.lengths,
+        gold_marks(band, spans, labels),
+        gold,
+        window=band.span_window,
+        reach=band.reach,
+    )
 
 
 def _check_choice(name: str, setting: str, value: str, choices: Sequence[str]) -> None:

@@ -71,7 +71,7 @@ def test_a_part_for_each_figure() -> None:
         "reaches too far out.",
         "| 0.9 to 1.0 | 0.900 | 0.000 | 2 |",
         "which bounds recall at 50.00%.",
-        "- 2 longer than span_window allows",
+        "- 2 longer than the model reaches",
     ):
         assert line in page
     assert "thresholds.png" not in page
