@@ -84,10 +84,11 @@ class GoldCount:
         if not self.left_out:
             return None
         reasons = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items())
+        setting = "span_window" if self.reach == self.span_window else "reach"
         return (
             f"{sum(self.left_out.values())} annotated span(s) of the training data cannot be "
-            f"learned: {reasons} (span_window = {self.span_window}, reach = {self.reach}). They "
-            "are left out of the loss; in evaluation they count as missed."
+            f"learned: {reasons} ({setting} = {self.reach}). They are left out of the loss; in "
+            "evaluation they count as missed."
         )
 
 

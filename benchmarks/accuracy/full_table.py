@@ -79,8 +79,11 @@ class FullTable(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.output = nn.Linear(span_size, n_labels)
 
-    def set_prior(self, prior: Tensor) -> None:
-        """Begin with the log-odds of the labels. prior: probability in a cell, (n_labels,)."""
+    def set_prior(self, prior: Tensor, mark_prior: Tensor) -> None:
+        """Begin with the log-odds of the labels. prior: probability in a cell, (n_labels,).
+
+        mark_prior: of `Boundaries`, which are not here.
+        """
         with torch.no_grad():
             self.output.bias.copy_(prior.logit())
 
@@ -210,6 +213,7 @@ def _model(
         attrs={
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
+            "reach": span_window,
             "average": "probabilities",
         },
         shims=[TorchShim(build, encoder_prefix="encoder.", recompute=recompute)],

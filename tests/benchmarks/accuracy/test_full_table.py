@@ -171,7 +171,7 @@ def test_gradients(build, recompute: bool) -> None:
 @both
 def test_it_starts_at_the_prior(build) -> None:
     table = build()
-    table.set_prior(torch.tensor([0.5, 0.01, 0.001]))
+    table.set_prior(torch.tensor([0.5, 0.01, 0.001]), torch.full((3, 3), 0.1))
     torch.testing.assert_close(table.output.bias.sigmoid(), torch.tensor([0.5, 0.01, 0.001]))
 
 
