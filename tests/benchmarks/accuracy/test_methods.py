@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import srsly
-from tests.benchmarks.accuracy.learned import make_docs
 from spacy.tokens import Doc
 
 from benchmarks.accuracy.corpora import KEY
 from benchmarks.accuracy.methods import FOLDER, LOWEST_SCORE, SpacyMethod, shuffled
 from benchmarks.accuracy.suggesters import build_bounded_preset_suggester
 from spacy_sener.scores import span_scores
+from tests.benchmarks.accuracy.learned import make_docs
 
 PEERS = srsly.read_yaml(FOLDER / "experiments" / "peers.yml")
 TINY_TABLE = {"components.sener.model.hidden_size": 16, "components.sener.model.span_size": 8}
