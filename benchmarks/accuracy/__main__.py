@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings, dev_file, train_file
 from benchmarks.accuracy.methods import FOLDER
-from benchmarks.accuracy.run import Settings
+from benchmarks.accuracy.run import Settings, write
 from benchmarks.accuracy.tables import write_page
 from benchmarks.measure import ROOT, environment
 
@@ -113,13 +114,25 @@ def folder_of(settings: Settings, output: Path) -> Path:
 
 
 def in_a_process(settings: Settings, data: Path, output: Path) -> str | None:
-    """Do a run in a new process with one thread. Returns its name if it fails."""
+    """Do a run in a new process with one thread. Returns its name if it fails.
+
+    One that the system kills is taken to have needed too much memory: the run sees to it that it is
+    the first to be killed then.
+    """
     folder = folder_of(settings, output)
     command = [sys.executable, "-m", "benchmarks.accuracy.run", json.dumps(asdict(settings))]
     command += [str(data / settings.corpus), str(folder)]
+    # Several runs may draw their bars in one terminal, or in a file.
+    bars = {
+        "TQDM_DESC": f"{settings.corpus} {settings.method} {settings.seed}",
+        "TQDM_MININTERVAL": "5",
+    }
     done = subprocess.run(  # noqa: S603 (a program of ours, and no shell)
-        command, cwd=ROOT, env=os.environ | environment(threads=1), check=False
+        command, cwd=ROOT, env=os.environ | environment(threads=1) | bars, check=False
     )
+    if done.returncode == -signal.SIGKILL:
+        write({"problem": "out of memory: killed by the system"}, settings, folder)
+        return None
     return f"{folder} (exit status {done.returncode})" if done.returncode else None
 
 

@@ -61,20 +61,23 @@ def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
     folder, output = Path(sys.argv[2]), Path(sys.argv[3])
     data = read_corpus(folder, CorpusSettings(**settings.corpus_settings))
-    about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
-    about |= {"seed": settings.seed, "updates": settings.updates}
     memory.limit_to_available()
     try:
         figures = run(settings, data)
     except OutOfMemoryError as error:
         figures = {"problem": str(error)}
-    write({**about, **figures, "corpus": data.to_json()}, settings, output)
+    write({**figures, "corpus": data.to_json()}, settings, output)
 
 
-def write(report: dict[str, Any], settings: Settings, output: Path) -> None:
-    """Leave both in a folder; the settings come last, as a mark that all is there."""
+def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
+    """Leave the report and the settings in a folder; these come last, as a mark that all is there.
+
+    figures: those of `run`, or "problem", why there are none.
+    """
+    about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
+    budget = {"seed": settings.seed, "updates": settings.updates}
     output.mkdir(parents=True, exist_ok=True)
-    srsly.write_json(output / FILE_NAME, report)
+    srsly.write_json(output / FILE_NAME, {**about, **budget, **figures})
     srsly.write_json(output / "settings.json", asdict(settings))
 
 

@@ -51,10 +51,10 @@ def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterato
         if (good := [report for report in each if "problem" not in report])
     }
     yield f"## {escape(corpus)}"
-    yield _data(next(iter(reports.values()))[0]["corpus"])
     yield from _problems(reports)
     if not complete:
         return
+    yield _data(next(_all(complete))["corpus"])
     if difference := other_data(complete):
         yield escape(difference)
     yield micro_table(complete)

@@ -69,12 +69,23 @@ def test_a_run_leaves_its_report_and_then_its_settings(
     assert sizes["segments"]["longest"] <= CORPUS.longest
 
 
-def test_a_run_that_needs_too_much_memory_says_so(data: Path, tmp_path: Path):
-    settings = planned(data, {"program": "tests.benchmarks.accuracy.learned:Greedy"})
+@pytest.mark.parametrize(
+    ("program", "end"),
+    [
+        ("Greedy", "in training, where the longest document has 7 tokens"),
+        ("Killed", "killed by the system"),
+    ],
+)
+def test_a_run_that_needs_too_much_memory_says_so(
+    program: str, end: str, data: Path, tmp_path: Path
+):
+    settings = planned(data, {"program": f"tests.benchmarks.accuracy.learned:{program}"})
     assert in_a_process(settings, data, tmp_path) is None
-    report = srsly.read_json(tmp_path / "sentences" / "method" / "seed-7" / "report.json")
+    folder = tmp_path / "sentences" / "method" / "seed-7"
+    report = srsly.read_json(folder / "report.json")
     assert report["problem"].startswith("out of memory")
-    assert report["problem"].endswith("in training, where the longest document has 7 tokens")
+    assert report["problem"].endswith(end)
+    assert settings.is_done(folder)
 
 
 def test_a_run_that_fails_is_named_and_leaves_nothing(data: Path, tmp_path: Path):

@@ -35,7 +35,7 @@ def test_the_page_has_all_methods_and_the_runs_without_a_result(tmp_path: Path):
     write_report(tmp_path, "with scores", 1, at_default={"f": 0.25}, threshold=0.35)
     folder = tmp_path / "novels" / "large" / "seed-1"
     folder.mkdir(parents=True)
-    srsly.write_json(folder / "report.json", {"problem": "out of memory", "corpus": CORPUS})
+    srsly.write_json(folder / "report.json", {"problem": "out of memory"})
     page = write_page(tmp_path, "peers", ["novels"], ["one", "with scores", "large", "other"])
     assert page == (tmp_path / "peers.md").read_text()
     lines = page.splitlines()
