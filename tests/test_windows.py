@@ -70,18 +70,27 @@ def test_no_piece_is_lost_and_no_window_is_too_large(
 
 
 @settings(max_examples=60, deadline=None)
-@given(sizes=SIZES, max_pieces=MAX_PIECES, span_window=SPAN_WINDOWS)
+@given(sizes=SIZES, max_pieces=MAX_PIECES, span_window=SPAN_WINDOWS, share=st.none() | SPAN_WINDOWS)
 def test_every_span_start_has_one_owner(
-    tokenizer: PieceTokenizer, sizes: list[int | None], max_pieces: int, span_window: int
+    tokenizer: PieceTokenizer,
+    sizes: list[int | None],
+    max_pieces: int,
+    span_window: int,
+    share: int | None,
 ) -> None:
     """An owner sees as far as its window and the next share rows, `span_window` at most.
 
-    They share 2 * span_window rows, or half of the first window's where it has fewer than twice
-    that. So every span of span_window is seen if all windows but the last have 2 * span_window
-    rows or more.
+    They share 2 * span_window rows, or what they are told if it is no less than span_window, or
+    half of the first window's where it has fewer than twice that. So every span of span_window is
+    seen if all windows but the last have 2 * span_window rows or more.
     """
+    overlap = 2 * span_window if share is None else span_window + min(share, span_window)
     windows = make_windows(
-        [make_doc(sizes)], tokenizer, max_pieces=max_pieces, span_window=span_window
+        [make_doc(sizes)],
+        tokenizer,
+        max_pieces=max_pieces,
+        span_window=span_window,
+        overlap=None if share is None else overlap,
     )
     rows = rows_of(sizes)
     owned = [int(i) for window in windows for i in window.tokens[slice(*window.owned)]]
@@ -89,7 +98,7 @@ def test_every_span_start_has_one_owner(
     bounds = [position(rows, window) for window in windows]
     shared = [end - following for (_, end), (following, _) in pairwise(bounds)]
     for (begin, end), n_shared in zip(bounds, shared, strict=False):
-        assert n_shared >= min(2 * span_window, (end - begin) // 2)
+        assert n_shared >= min(overlap, (end - begin) // 2)
     for window, (begin, end), n_shared in zip(windows, bounds, [*shared, 0], strict=False):
         for start in range(begin + window.owned[0], begin + window.owned[1]):
             last = start + min(span_window, n_shared)
