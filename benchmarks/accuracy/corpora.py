@@ -1,12 +1,11 @@
 """Documents to train on, to choose a threshold on, and to score: the same for every method."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import spacy
 import srsly
 from spacy.tokens import Doc, Span
@@ -15,11 +14,11 @@ from spacy.vocab import Vocab
 from spacy_sener.corpora.readers import READERS, doc_from_record
 from spacy_sener.corpora.records import Record
 from spacy_sener.corpora.report import Report
+from spacy_sener.corpora.segments import cut
 
 KEY = "sc"
 """Where gold and predicted spans are in `doc.spans`."""
 SETTINGS = Path(__file__).parent / "experiments" / "corpora.yml"
-SENTENCE_ENDS = {".", "!", "?"}
 
 
 @dataclass(frozen=True)
@@ -116,37 +115,6 @@ def hashed(record: Record) -> str:
     return hashlib.sha256(str(record.doc_id).encode()).hexdigest()
 
 
-def cut(doc: Doc, longest: int | None) -> Iterator[Doc]:
-    """Segments of at most `longest` tokens, which together are the document.
-
-    A segment has those gold spans that lie in it. It ends, in its second half, at the last line
-    break, or else sentence, or else token at which no gold span is cut; if there is none, at the
-    last such token of its first half; and only where one span fills the segment, in that span.
-    """
-    goodness = _goodness(doc)
-    start = 0
-    while longest is not None and len(doc) - start > longest:
-        end = start + _segment_size(goodness[start + 1 : start + longest + 1])
-        yield part(doc, start, end)
-        start = end
-    yield part(doc, start, len(doc))
-
-
-def part(doc: Doc, start: int, end: int) -> Doc:
-    """The tokens from `start` to before `end`, with the spans that lie among them."""
-    piece = Doc(
-        doc.vocab,
-        words=[token.text for token in doc[start:end]],
-        spaces=[bool(token.whitespace_) for token in doc[start:end]],
-    )
-    inside = [span for span in doc.spans[KEY] if start <= span.start and span.end <= end]
-    piece.spans[KEY] = [
-        Span(piece, span.start - start, span.end - start, label=span.label_) for span in inside
-    ]
-    piece.user_data["doc_id"] = doc.user_data["doc_id"]
-    return piece
-
-
 def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
     """The same tokens in another vocabulary, with these spans."""
     copy = Doc(
@@ -157,24 +125,3 @@ def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
     copy.spans[KEY] = [Span(copy, span.start, span.end, label=span.label_) for span in spans]
     copy.user_data["doc_id"] = doc.user_data["doc_id"]
     return copy
-
-
-def _goodness(doc: Doc) -> np.ndarray:
-    """(tokens + 1,) how good a cut before each token is: 0 in a gold span, 3 at a line break."""
-    goodness = np.ones(len(doc) + 1, dtype=int)
-    for token in doc:
-        if "\n" in token.text:
-            goodness[token.i + 1] = 3
-        elif token.text in SENTENCE_ENDS:
-            goodness[token.i + 1] = 2
-    for span in doc.spans[KEY]:
-        goodness[span.start + 1 : span.end] = 0
-    return goodness
-
-
-def _segment_size(goodness: Sequence[int]) -> int:
-    """Where a segment ends. goodness: of a cut after 1, 2, ... tokens."""
-    size = len(goodness)
-    places = range(1, size + 1)
-    best = max(places, key=lambda n: (goodness[n - 1] > 0, n > size // 2, goodness[n - 1], n))
-    return best if goodness[best - 1] else size

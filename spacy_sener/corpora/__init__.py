@@ -1,5 +1,5 @@
 """Readers of annotated corpora: one module per format, each giving `records`.
 
 `readers` knows all formats and makes spaCy `Doc`s of the records; `report` counts what had to be
-changed or left out on the way; `corpus` is the reader for a config.
+changed or left out on the way; `corpus` has the readers for a config, `segments` cuts documents.
 """

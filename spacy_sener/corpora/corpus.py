@@ -1,17 +1,23 @@
-"""A reader for a config's `[corpora]` that takes annotated files as they are."""
+"""Readers for a config's `[corpora]`: annotated files as they are, and documents in segments."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example
+from spacy.training import Corpus, Example
+from spacy.vocab import Vocab
 
 from .readers import read_docs
 from .report import Report
+from .segments import cut
+
+Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
 class JsonlCorpus:
@@ -79,3 +85,73 @@ def create_jsonl_corpus(
             "--paths.train and --paths.dev"
         )
     return JsonlCorpus(Path(path), spans_key=spans_key, record_format=format, strict=strict)
+
+
+class SegmentCorpus(Corpus):
+    """spaCy's `Corpus`, with every document cut into segments of at most `longest` tokens."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        longest: int,
+        spans_key: str = "sc",
+        limit: int = 0,
+        augmenter: Augmenter | None = None,
+        shuffle: bool = False,
+    ) -> None:
+        if longest < 1:
+            raise ValueError(f"longest is {longest} tokens, must be 1 or more")
+        super().__init__(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
+        self.longest, self.spans_key = longest, spans_key
+        self._told = False
+
+    def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
+        """Segments of the documents in these files; at their end one warning on spans cut."""
+        total, lost = 0, Counter[str]()
+        for doc in super().read_docbin(vocab, locs):
+            left = Counter(_labels(doc, self.spans_key))
+            total += left.total()
+            for segment in cut(doc, self.longest, self.spans_key):
+                left.subtract(_labels(segment, self.spans_key))
+                yield segment
+            lost += left
+        if lost and not self._told:
+            warnings.warn(self._warning(lost, total), stacklevel=3)
+            self._told = True
+
+    def _warning(self, lost: Counter[str], total: int) -> str:
+        labels = ", ".join(f"{n} x {label}" for label, n in lost.most_common())
+        return (
+            f"{self.path}: {lost.total()} of {total} annotated span(s) are in no segment of the "
+            f"training data and cannot be learned: {labels}. They are longer than `longest` = "
+            f"{self.longest} tokens, or overlap with others up to such a length: a cut has to go "
+            "through them. A larger `longest` keeps them."
+        )
+
+
+def _labels(doc: Doc, spans_key: str) -> list[str]:
+    return [span.label_ for span in doc.spans.get(spans_key, [])]
+
+
+def create_segment_corpus(
+    path: Path | None,
+    longest: int = 1000,
+    spans_key: str = "sc",
+    limit: int = 0,
+    augmenter: Augmenter | None = None,
+) -> SegmentCorpus:
+    """Build `spacy-sener.SegmentCorpus.v1`, a reader of documents too long for one update.
+
+    path (Path): A .spacy file, or a folder of them, as for `spacy.Corpus.v1`.
+    longest (int): Tokens in a segment, whitespace counted; see `segments.cut` for where it ends.
+    spans_key (str): Where the spans are in `doc.spans` that no cut should go through. Those that
+        one has to go through are left out, with one warning.
+    limit (int): Read no more documents than these. 0: all.
+    augmenter (Callable): Makes further examples of a segment, as for `spacy.Corpus.v1`.
+    """
+    if path is None:
+        raise ValueError(Errors.E913)
+    return SegmentCorpus(
+        Path(path), longest=longest, spans_key=spans_key, limit=limit, augmenter=augmenter
+    )
