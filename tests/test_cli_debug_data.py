@@ -1,6 +1,7 @@
 """`python -m spacy sener debug-data`, through spaCy's own command line."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from spacy_sener.statistics.corpus import CorpusStatistics
 from spacy_sener.statistics.lengths import Lengths
 
 Spans = Sequence[tuple[int, int, str]]
-SETTINGS = Settings("sc", span_window=8, max_pieces=64, overlap="nested", labels_per_span="many")
+SETTINGS = Settings(
+    "sc", span_window=8, reach=8, max_pieces=64, overlap="nested", labels_per_span="many"
+)
 
 
 def save(path: Path, *data: tuple[str, Spans], key: str = "sc") -> Path:
@@ -73,7 +76,7 @@ def test_settings_are_those_of_a_config(tmp_path: Path) -> None:
     train = save(tmp_path / "train.spacy", (" ".join(["word"] * 12), [(0, 12, "A"), (2, 4, "B")]))
     config = tmp_path / "my.cfg"
     nlp = spacy.blank("en")
-    model = {"@architectures": "spacy-sener.SeNER.v1", "span_window": 4}
+    model = {"@architectures": "spacy-sener.SeNER.v1", "span_window": 4, "boundaries": False}
     model["encoder"] = {"@architectures": "spacy-sener.ArrowEncoder.v1"}
     nlp.add_pipe("sener", name="mine", config={"model": model, "overlap": "flat"})
     nlp.config.to_disk(config)
@@ -144,6 +147,15 @@ def test_spans_and_the_window(lengths: dict[int, int], verdict: str, text: str) 
     assert text in found.text
 
 
+def test_spans_beyond_the_window_but_in_reach() -> None:
+    settings = replace(SETTINGS, reach=20)
+    [found] = checks.check_window(corpus(A={9: 9, 21: 1}), settings)
+    assert found.verdict == "good"
+    assert "reach = 20 reaches all spans" in found.text
+    [found] = checks.check_window(corpus(A={9: 9, 22: 1}), settings)
+    assert "1 of 10 spans (10.0 %) reach over reach = 20 and cannot be found" in found.text
+
+
 @pytest.mark.parametrize(
     ("lengths", "verdict", "text"),
     [
@@ -175,6 +187,6 @@ def test_overlaps_and_the_settings() -> None:
     data.nested, data.crossing, data.further_labels = 20, 20, 5
     verdicts = [finding.verdict for finding in checks.check_overlaps(data, SETTINGS)]
     assert verdicts == ["good", "warn", "good"]
-    flat = Settings("sc", 8, 64, "flat", "one")
+    flat = Settings("sc", 8, 8, 64, "flat", "one")
     verdicts = [finding.verdict for finding in checks.check_overlaps(data, flat)]
     assert verdicts == ["warn", "warn", "good"]

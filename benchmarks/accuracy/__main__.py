@@ -25,7 +25,7 @@ from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings, dev_fil
 from benchmarks.accuracy.methods import FOLDER
 from benchmarks.accuracy.run import Settings, write
 from benchmarks.accuracy.tables import write_page
-from benchmarks.measure import ROOT, environment
+from benchmarks.measure import ALLOCATORS, ROOT, environment
 
 GROUPS = FOLDER / "experiments"
 SPACY_METHOD = "benchmarks.accuracy.methods:SpacyMethod"
@@ -33,34 +33,42 @@ RESULTS = ROOT / "benchmarks" / "results" / "accuracy"
 
 
 def main() -> None:
-    arguments = parser().parse_args()
-    corpora = {name: corpus_settings()[name] for name in arguments.corpora}
+    options = parser()
+    arguments = options.parse_args()
     entries = srsly.read_yaml(GROUPS / f"{arguments.group}.yml")
     names = arguments.methods or list(entries)
-    planned = [
-        settings
-        for seed in arguments.seeds
-        for corpus, of_corpus in corpora.items()
-        for name in names
-        for settings in [
-            plan(
-                arguments.data / corpus,
-                of_corpus,
-                name,
-                entries[name],
-                seed=seed,
-                updates=arguments.updates or of_corpus.updates,
-            )
-        ]
-    ]
-    due = [each for each in planned if not each.is_done(folder_of(each, arguments.output))]
+    if unknown := sorted(set(names) - set(entries)):
+        options.error(f"{arguments.group} has no {unknown}; it has {list(entries)}")
+    due = plans(arguments, {name: entries[name] for name in names})
+    pages = (arguments.output, arguments.group, list(corpus_settings()), list(entries))
+    failed = []
     with ThreadPoolExecutor(arguments.at_once) as pool:
         runs = pool.map(lambda each: in_a_process(each, arguments.data, arguments.output), due)
-        failed = [each for each in tqdm(runs, total=len(due), unit="run") if each is not None]
-    page = write_page(arguments.output, arguments.group, list(corpus_settings()), list(entries))
+        for failure in tqdm(runs, total=len(due), unit="run"):
+            failed += [failure] if failure else []
+            write_page(*pages)  # there is something to read before all is done
+    page = write_page(*pages)
     print(page or "There are no results yet.")
     if failed:
         sys.exit("These runs failed: " + "; ".join(failed))
+
+
+def plans(arguments: argparse.Namespace, entries: dict[str, dict[str, Any]]) -> list[Settings]:
+    """The runs that are asked for and not done, seed by seed."""
+    asked = [
+        plan(
+            arguments.data / corpus,
+            corpus_settings()[corpus],
+            name,
+            entry,
+            seed=seed,
+            updates=arguments.updates or corpus_settings()[corpus].updates,
+        )
+        for seed in arguments.seeds
+        for corpus in arguments.corpora
+        for name, entry in entries.items()
+    ]
+    return [each for each in asked if not each.is_done(folder_of(each, arguments.output))]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,13 +80,13 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add_argument("data", type=Path)
-    options.add_argument("--group", choices=groups, default="peers")
+    options.add_argument("data", type=_absolute, metavar="DATA")
+    options.add_argument("--group", choices=groups, default="peers", help="a file of experiments")
     options.add_argument("--corpora", nargs="+", choices=names, default=names)
     options.add_argument("--methods", nargs="+", help="of the group; all, if not given")
-    options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="a run each")
     options.add_argument("--updates", type=int, help="in place of those in corpora.yml")
-    options.add_argument("--output", type=Path, default=RESULTS)
+    options.add_argument("--output", type=_absolute, default=RESULTS, help="folder of the reports")
     options.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread")
     return options
 
@@ -127,13 +135,19 @@ def in_a_process(settings: Settings, data: Path, output: Path) -> str | None:
         "TQDM_DESC": f"{settings.corpus} {settings.method} {settings.seed}",
         "TQDM_MININTERVAL": "5",
     }
+    variables = environment(threads=1) | ALLOCATORS["keep"] | bars
     done = subprocess.run(  # noqa: S603 (a program of ours, and no shell)
-        command, cwd=ROOT, env=os.environ | environment(threads=1) | bars, check=False
+        command, cwd=ROOT, env=os.environ | variables, check=False
     )
     if done.returncode == -signal.SIGKILL:
         write({"problem": "out of memory: killed by the system"}, settings, folder)
         return None
     return f"{folder} (exit status {done.returncode})" if done.returncode else None
+
+
+def _absolute(path: str) -> Path:
+    """For processes that run in another folder."""
+    return Path(path).resolve()
 
 
 if __name__ == "__main__":

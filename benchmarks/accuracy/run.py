@@ -21,6 +21,7 @@ from tqdm import tqdm
 from benchmarks import memory
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, Data, read_corpus
 from benchmarks.accuracy.methods import LOWEST_SCORE, Method
+from benchmarks.accuracy.thresholds import above, label_thresholds
 from benchmarks.worker import describe
 from spacy_sener.evaluation.predictions import Run
 from spacy_sener.evaluation.report import FILE_NAME, VERSION, evaluate
@@ -84,7 +85,8 @@ def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
 def run(settings: Settings, data: Data) -> dict[str, Any]:
     """The figures of a report, with `threshold` as chosen on the documents held out.
 
-    "at_default": those of `micro` at `DEFAULT_THRESHOLD`; null without scores. "cost": seconds are
+    "at_default": those of `micro` at `DEFAULT_THRESHOLD`; null without scores. "by_label": those
+    with a threshold for each label, and these; null likewise. "cost": seconds are
     of the processor, for training as a whole, an update, and prediction; bytes are what the
     process held at most in training and in prediction.
 
@@ -96,6 +98,11 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
     with metered("prediction", data.held_out):
         predicted = list(method.predict(data.held_out))
     threshold = chosen_threshold(predicted, data.held_out)
+    by_label = (
+        None
+        if threshold is None
+        else label_thresholds(predicted, data.held_out, thresholds=THRESHOLDS, default=threshold)
+    )
     with metered("prediction", data.dev) as prediction:
         predicted = list(tqdm(method.predict(data.dev), total=len(data.dev), unit="document"))
     figures = score(predicted, data.dev, threshold=threshold, seconds=prediction.seconds)
@@ -103,6 +110,7 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
         "model": settings.program,
         **figures,
         "at_default": at_threshold(figures, DEFAULT_THRESHOLD),
+        "by_label": by_label and at_label_thresholds(predicted, data.dev, by_label, threshold),
         "cost": {
             "train_seconds": training.seconds,
             "update_seconds": training.seconds / settings.updates,
@@ -168,6 +176,15 @@ def chosen_threshold(predicted: Sequence[Doc], gold: Sequence[Doc]) -> float | N
     figures = score(predicted, gold, threshold=DEFAULT_THRESHOLD, seconds=None)
     curve = {point["threshold"]: point["f"] or 0.0 for point in figures["curve"] or []}
     return max(THRESHOLDS, key=lambda t: (curve.get(t, 0.0), -abs(t - DEFAULT_THRESHOLD)))
+
+
+def at_label_thresholds(
+    predicted: Sequence[Doc], gold: Sequence[Doc], thresholds: dict[str, float], default: float
+) -> dict[str, Any]:
+    """The figures with a threshold for each label, and the thresholds."""
+    kept = above(predicted, thresholds, default=default)
+    micro = score(kept, gold, threshold=0.0, seconds=None)["micro"]
+    return {**micro, "thresholds": thresholds}
 
 
 def at_threshold(figures: dict[str, Any], threshold: float) -> dict[str, Any] | None:

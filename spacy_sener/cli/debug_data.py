@@ -104,7 +104,7 @@ def _printed(
 def _print_labels(
     train: CorpusStatistics, dev: CorpusStatistics | None, settings: Settings
 ) -> None:
-    limit = settings.span_window + 1
+    limit = settings.reach + 1
     rows = [
         (
             label,
@@ -137,6 +137,7 @@ def _settings(nlp: Language, *, spans_key: str | None, span_window: int | None) 
             return Settings(
                 spans_key=spans_key or component.key,
                 span_window=span_window or attrs["span_window"],
+                reach=span_window or attrs["reach"],
                 max_pieces=attrs["max_pieces"],
                 overlap=component.cfg["overlap"],
                 labels_per_span=component.cfg["labels_per_span"],

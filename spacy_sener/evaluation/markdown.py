@@ -210,8 +210,8 @@ def _reach(reach: Mapping[str, Any] | None) -> Iterator[str]:
     total = reach["total"]
     yield "## Gold spans in reach"
     yield (
-        f"The model's span window is {reach['span_window']}: the last token of a span may lie that "
-        f"far from its first. {total['reachable']:,} of {total['gold']:,} gold spans are in reach, "
+        f"The model reaches {reach['tokens']} tokens: the last token of a span may lie that far "
+        f"from its first. {total['reachable']:,} of {total['gold']:,} gold spans are in reach, "
         f"which bounds recall at {percent(total['recall_ceiling'])}%."
     )
     if total["lost"]:

@@ -24,14 +24,14 @@ class Run:
 
     threshold: lowest score that the pipeline itself keeps. None: not known, or there is none.
     lowest_score: lowest score among these predictions, which may be less. None: as above.
-    span_window, labels: of a model with a span window, else None.
+    reach, labels: largest distance between the ends of a span, and labels, of a model with a reach.
     seconds: taken by reading, tokenizing and predicting so far; None for predictions from a file.
     """
 
     examples: Iterator[Example]
     threshold: float | None = None
     lowest_score: float | None = None
-    span_window: int | None = None
+    reach: int | None = None
     labels: tuple[str, ...] = ()
     seconds: float | None = None
 
@@ -70,9 +70,9 @@ def from_pipeline(
     pipe = _writer(nlp, spans_key)
     threshold = pipe.cfg.get("threshold") if pipe else None
     lowest = None if threshold is None else min(threshold, lowest_score)
-    span_window = pipe.model.attrs.get("span_window") if pipe else None
+    reach = pipe.model.attrs.get("reach") if pipe else None
     corpus = Corpus(data_path, gold_preproc=gold_preproc)
-    run = Run(iter(()), threshold, lowest, span_window, tuple(pipe.labels) if pipe else (), 0.0)
+    run = Run(iter(()), threshold, lowest, reach, tuple(pipe.labels) if pipe else (), 0.0)
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):

@@ -1,4 +1,4 @@
-"""Which gold spans a model with a span window can find at all."""
+"""Which gold spans a model that reaches so many tokens can find at all."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ UNKNOWN_LABEL = "of a label that the model does not have"
 class Reach:
     """Gold spans inside and outside of a model's reach, per label.
 
-    span_window: the farthest that a span's last visible token may be from its first.
+    tokens: the farthest that a span's last visible token may be from its first.
     labels: those that the model knows.
     """
 
-    def __init__(self, span_window: int, labels: Collection[str]) -> None:
-        self.span_window = span_window
+    def __init__(self, tokens: int, labels: Collection[str]) -> None:
+        self.tokens = tokens
         self.labels = frozenset(labels)
         self.counts: dict[str, Counter[str | None]] = {}  # by label: what is in the way, or None
 
@@ -45,7 +45,7 @@ class Reach:
         first, last = place[0], place[1] - 1
         if doc[first].is_space or doc[last].is_space:
             return AT_WHITESPACE
-        return TOO_LONG if visible[last] - visible[first] > self.span_window else None
+        return TOO_LONG if visible[last] - visible[first] > self.tokens else None
 
     def to_json(self) -> dict[str, Any]:
         """The part `reach` of a report."""
@@ -53,7 +53,7 @@ class Reach:
         for counts in self.counts.values():
             total.update(counts)
         return {
-            "span_window": self.span_window,
+            "tokens": self.tokens,
             "total": _figures(total),
             "per_type": {label: _figures(self.counts[label]) for label in sorted(self.counts)},
         }

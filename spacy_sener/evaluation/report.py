@@ -38,7 +38,7 @@ last three being numbers of spans.
                    reach the threshold, null if none does, the others over all that were seen.
                    null without scores, or if they are no probabilities
     curve          [{"threshold", FIGURES}]; null without scores
-    reach          {"span_window", "total": REACH, "per_type": {label: REACH}}; null for a model
+    reach          {"tokens", "total": REACH, "per_type": {label: REACH}}; null for a model
                    without a span window. REACH: {"gold", "reachable", "recall_ceiling", "lost":
                    {reason: count}}
 """
@@ -82,7 +82,7 @@ def evaluate(
     Raises ValueError if no document has predictions under the key.
     """
     accuracy, errors, confidence = Accuracy(), Errors(n_examples), Confidence()
-    reach = None if run.span_window is None else Reach(run.span_window, run.labels)
+    reach = None if run.reach is None else Reach(run.reach, run.labels)
     parts = [part for part in (accuracy, errors, confidence, reach) if part is not None]
     documents, unaligned, keys = {"count": 0, "without_annotation": 0, "tokens": 0}, 0, set[str]()
     for judged in _judged(run, spans_key, n_documents):

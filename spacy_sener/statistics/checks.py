@@ -34,9 +34,16 @@ class Settings:
 
     spans_key: str
     span_window: int
+    reach: int
     max_pieces: int
     overlap: Overlap
     labels_per_span: LabelsPerSpan
+
+    @property
+    def farthest(self) -> str:
+        """The setting that limits how long a span may be."""
+        name = "reach" if self.reach > self.span_window else "span_window"
+        return f"{name} = {self.reach}"
 
 
 def check_documents(corpus: CorpusStatistics, settings: Settings) -> Iterator[Finding]:
@@ -148,14 +155,14 @@ def _check_dev_labels(train: CorpusStatistics, dev: CorpusStatistics) -> Iterato
 
 def check_window(corpus: CorpusStatistics, settings: Settings) -> Iterator[Finding]:
     """How many spans are too long for the window, and which window would do."""
-    spans, limit = corpus.spans, settings.span_window + 1
+    spans, limit = corpus.spans, settings.reach + 1
     reaches = ", ".join(
         f"{share} % {spans.reaching(share / 100) - 1}" for share in (90, 95, 99, 100)
     )
     needed = f"Windows needed: {reaches}."
     n_over = spans.n_over(limit)
     if not n_over:
-        text = f"span_window = {settings.span_window} reaches all spans. {needed}"
+        text = f"{settings.farthest} reaches all spans. {needed}"
         if 2 * spans.longest <= settings.span_window:
             text += f" span_window = {spans.longest - 1} would do, in less time."
         yield Finding("good", text)
@@ -168,28 +175,30 @@ def check_window(corpus: CorpusStatistics, settings: Settings) -> Iterator[Findi
     )
     share = 1 - spans.share_within(limit)
     text = (
-        f"{n_over:,} of {spans.total():,} spans ({_percent(share)}) reach over span_window = "
-        f"{settings.span_window} and cannot be found ({by_label}). {needed}"
+        f"{n_over:,} of {spans.total():,} spans ({_percent(share)}) reach over "
+        f"{settings.farthest} and cannot be found ({by_label}). {needed}"
     )
     if share <= RARE:
         yield Finding("good", text)
     else:
         yield Finding(
-            "warn", f"{text} Widen it (time grows with it, at worst to the square), or split them."
+            "warn",
+            f"{text} Set boundaries = true and reach to what you need in [components.sener.model], "
+            "or split them.",
         )
 
 
 def check_dev_window(dev: CorpusStatistics, settings: Settings) -> Iterator[Finding]:
     """How much of what is measured can be found at all."""
-    within = dev.spans.share_within(settings.span_window + 1)
+    within = dev.spans.share_within(settings.reach + 1)
     if within == 1:
-        yield Finding("good", f"span_window = {settings.span_window} reaches all spans.")
+        yield Finding("good", f"{settings.farthest} reaches all spans.")
         return
-    n_over = dev.spans.n_over(settings.span_window + 1)
+    n_over = dev.spans.n_over(settings.reach + 1)
     yield Finding(
         "good" if 1 - within <= RARE else "warn",
-        f"{n_over:,} of {dev.spans.total():,} spans reach over span_window = "
-        f"{settings.span_window}: no recall can exceed {_percent(within)}.",
+        f"{n_over:,} of {dev.spans.total():,} spans reach over {settings.farthest}: "
+        f"no recall can exceed {_percent(within)}.",
     )
 
 

@@ -64,7 +64,7 @@ def test_all_is_written(sener: Path, data: Path, tmp_path: Path) -> None:
     assert (made["version"], made["name"], made["spans_key"]) == (1, "ours", "sc")
     assert (made["threshold"], made["lowest_score"]) == (0.5, 0.05)
     assert made["tokens_per_second"] > 0
-    assert made["reach"]["span_window"] == 5
+    assert made["reach"]["tokens"] == 5
     # "worked in Berlin from 2010 until 2014" has seven tokens, and five steps reach over six.
     assert made["reach"]["per_type"]["JOB"]["recall_ceiling"] == 0
     assert max(len(rows) for rows in made["examples"].values()) <= 2

@@ -43,7 +43,7 @@ def test_labels_and_texts_of_a_report() -> None:
     gold = make_doc([(2 * i, 2 * i + 1, text) for i, text in enumerate(EVIL)], words=words)
     gold.user_data["doc_id"] = "<b>|`"
     predicted = make_doc([(2 * i, 2 * i + 1, "x<i>|") for i in range(9)], [0.9] * 9, words=words)
-    report = report_on([Example(predicted, gold)], span_window=5, labels=EVIL)
+    report = report_on([Example(predicted, gold)], reach=5, labels=EVIL)
     page = HTML.render(to_markdown({**report, "name": "<b>", "model": "`<i>`"}, []))
     assert not re.search(r"<(script|i|b|del|a|em|img|!--)\b", page)
     rows = [len(cells(row)) for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)]
@@ -56,7 +56,7 @@ def test_a_part_for_each_figure() -> None:
         [make_example([(0, 9, "A"), (1, 3, "B")], [(0, 8, "A"), (1, 3, "B")], [0.9, 0.7])] * 2,
         threshold=0.5,
         lowest_score=0.05,
-        span_window=3,
+        reach=3,
         labels=("A", "B"),
     )
     page = to_markdown(report, ["f_by_length.png"])

@@ -46,7 +46,7 @@ def report() -> dict[str, Any]:
         make_example(None, [(1, 2, "A")], [0.9]),
     ]
     return report_on(
-        examples, threshold=0.5, lowest_score=0.05, span_window=60, labels=("A", "B"), seconds=2.0
+        examples, threshold=0.5, lowest_score=0.05, reach=60, labels=("A", "B"), seconds=2.0
     )
 
 
@@ -148,7 +148,7 @@ def test_what_else_is_out_of_reach() -> None:
     words = ["a", "\n", "b", "c", "\n"]
     gold = make_doc([(0, 2, "A"), (0, 3, "A"), (0, 4, "A"), (2, 3, "X")], words=words)
     predicted = make_doc([], words=words)
-    run = {"span_window": 1, "labels": ("A",)}
+    run = {"reach": 1, "labels": ("A",)}
     [total] = [report_on([Example(predicted, gold)], **run)["reach"]["total"]]
     # The newline between does not count: "a \n b" is in reach, "a \n b c" is not.
     assert (total["gold"], total["reachable"]) == (4, 1)
@@ -164,7 +164,7 @@ def test_the_same_text_in_other_tokens() -> None:
     predicted = Doc(gold.vocab, words=["New", "Yo", "rk", "is", "big"], spaces=[1, 0, 1, 1, 1])
     predicted.spans["sc"] = [Span(predicted, 0, 3, label="A"), Span(predicted, 0, 2, label="A")]
     example = Example(predicted, gold)
-    report = report_on([example], span_window=5, labels=("A",))
+    report = report_on([example], reach=5, labels=("A",))
     assert report["unaligned"] == 1
     assert report["micro"]["f"] == score_spans([example], spans_key="sc")["spans_sc_f"] == 1
     assert report["reach"]["total"]["reachable"] == 1
@@ -173,7 +173,7 @@ def test_the_same_text_in_other_tokens() -> None:
 
 def test_many_spans_in_one_document() -> None:
     spans = [(i % 190, i % 190 + 1 + i // 190, "A") for i in range(500)]
-    report = report_on([make_example(spans, spans)], span_window=5, labels=("A",))
+    report = report_on([make_example(spans, spans)], reach=5, labels=("A",))
     assert report["micro"]["right"] == report["reach"]["total"]["reachable"] == 500
 
 
@@ -211,7 +211,7 @@ def test_long_texts_show_both_ends() -> None:
     [([], [(0, 1, "A")], 0.0), ([(0, 1, "A")], [], 0.0), ([], [], None)],
 )
 def test_nothing_on_one_side(gold: Spans, predicted: Spans, expected: float | None) -> None:
-    report = report_on([make_example(gold, predicted)], span_window=5, labels=("A",))
+    report = report_on([make_example(gold, predicted)], reach=5, labels=("A",))
     assert report["micro"]["f"] == expected
     assert report["micro"]["interval"] is None
     assert (report["calibration"], report["curve"]) == (None, None)
