@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli._util import app
-from spacy.tokens import DocBin, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_config
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.init_config  # noqa: F401 - the import adds the command
+from spacy_sener.corpora.segments import cut
 from spacy_sener.statistics.advice import Advisor, Encoder
 from spacy_sener.statistics.corpus import CorpusStatistics
 from spacy_sener.statistics.lengths import Lengths
@@ -59,6 +60,36 @@ def test_a_config_that_trains_at_once(
     assert nlp.get_pipe("sener").labels == ("PERSON", "JOB")
     assert nlp.get_pipe("sener").key == "mine"
     assert "mine" in nlp(TEXTS[0]).spans
+
+
+def test_a_config_that_trains_on_segments_of_long_documents(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc(" ".join(TEXTS * 60))
+    starts = [token.i for token in doc if token.text == "Anna"]
+    doc.spans["mine"] = [Span(doc, i, i + 2, "PERSON") for i in starts]
+    train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+    DocBin(docs=[doc]).to_disk(train)
+    DocBin(docs=[doc[:22].as_doc()]).to_disk(dev)
+    path, out = tmp_path / "my.cfg", tmp_path / "out"
+    options = ["--corpus", train, "--dev", dev, "--encoder", tiny_encoder, "--spans-key", "mine"]
+    result = run("sener", "init-config", path, *options)
+    assert result.exit_code == 0, result.output
+    corpora = load_config(path, interpolate=True)["corpora"]
+    assert corpora["train"] == {
+        "@readers": "spacy-sener.SegmentCorpus.v1",
+        "path": str(train),
+        "longest": 1_000,
+        "spans_key": "mine",
+        "limit": 0,
+        "augmenter": None,
+    }
+    assert corpora["dev"]["@readers"] == "spacy.Corpus.v1"
+    steps = ["--training.max_steps", 2, "--training.eval_frequency", 2]
+    result = run("train", path, "--output", out, *steps)
+    assert result.exit_code == 0, result.output
+    assert "mine" in spacy.load(out / "model-last")(TEXTS[0]).spans
 
 
 def test_a_config_for_a_gpu_names_an_encoder_that_is_elsewhere(
@@ -140,14 +171,48 @@ def test_windows_of_documents() -> None:
     assert max_pieces(60_000, span=250) == 4096  # where wide overlaps are read twice
 
 
-def test_documents_whose_scores_take_too_much_memory() -> None:
-    labels = {f"L{i}": {250: 50} for i in range(40)}
-    data = corpus({9_000: 300, 70_000: 2}, **labels)
-    [choice] = Advisor(data, SMALL, gpu=False)._max_length()
-    assert 10_000 < choice.value < 70_000
-    assert "2 of 302 documents are longer" in choice.reason
-    few = corpus({9_000: 300, 70_000: 2}, A={250: 50})
-    assert not list(Advisor(few, SMALL, gpu=False)._max_length())
+def values_of(advisor: Advisor) -> dict[str, object]:
+    return {choice.setting: choice.value for choice in advisor.choices()}
+
+
+def test_long_documents_are_cut_to_train_on() -> None:
+    data = corpus({400: 300, 70_000: 2}, A={250: 50})
+    for gpu, longest in ((False, 1_000), (True, 2_000)):
+        choices = {choice.setting: choice for choice in Advisor(data, SMALL, gpu=gpu).choices()}
+        assert choices["corpora.train.@readers"].value == "spacy-sener.SegmentCorpus.v1"
+        assert choices["corpora.train.longest"].value == longest
+        assert choices["corpora.train.spans_key"].value == "sc"
+        assert "2 of 302 documents are longer" in choices["corpora.train.longest"].reason
+        assert not any("corpora.dev" in setting for setting in choices)
+    assert "documents and segments are longer" in choices["training.batcher.size"].reason
+
+
+def test_short_documents_are_trained_on_whole() -> None:
+    for gpu, length in ((False, 1_000), (True, 2_000)):
+        settings = values_of(Advisor(corpus({length: 50}, A={250: 50}), SMALL, gpu=gpu))
+        assert not any(setting.startswith("corpora") for setting in settings)
+
+
+def test_segments_hold_the_spans_in_reach() -> None:
+    class FarAdvisor(Advisor):
+        reach = 1_500
+
+    advisor = FarAdvisor(corpus({9_000: 50}, A={1_500: 50}), SMALL, gpu=False)
+    assert advisor.longest == 1_900
+    [choice] = [x for x in advisor.choices() if x.setting == "corpora.train.longest"]
+    assert choice.value == 1_900
+    assert "So long for spans of up to 1,501 tokens" in choice.reason
+
+
+def test_segments_are_counted_as_the_reader_makes_them() -> None:
+    """In text with sentences of 20 tokens and paragraphs of 200."""
+    words = ["\n" if i % 200 == 199 else "." if i % 20 == 19 else "a" for i in range(30_000)]
+    doc = Doc(spacy.blank("en").vocab, words=words)
+    advisor = Advisor(corpus({len(doc): 1, 500: 9}, A={2: 500}), SMALL, gpu=False)
+    segments = list(cut(doc, advisor.longest))
+    assert advisor.trained[500] == 9
+    assert advisor.trained.total() - 9 == pytest.approx(len(segments), rel=0.2)
+    assert advisor.trained.sum_of_lengths == pytest.approx(34_500, rel=0.001)
 
 
 def test_steps_follow_from_documents() -> None:
@@ -155,11 +220,13 @@ def test_steps_follow_from_documents() -> None:
     assert small.updates == 40  # of 25 documents
     assert small.max_steps == 500
     long = Advisor(corpus({9_000: 400}, A={250: 500}), SMALL, gpu=False)
-    assert long.updates == 400  # of one document
-    assert long.max_steps == 500
+    assert long.updates == 4_400  # of one segment
+    assert 1 < long.seconds < 5
+    assert long.max_steps == 2_000
     steps = {choice.setting: choice for choice in long.choices()}
     assert "think of a GPU" in steps["training.max_steps"].reason
-    assert steps["training.optimizer.total_steps"].value == 500
+    assert steps["training.optimizer.total_steps"].value == 2_000
+    assert "components.sener.model.recompute" not in steps  # no window of segments is long
 
 
 def test_the_papers_training_for_the_papers_corpus() -> None:

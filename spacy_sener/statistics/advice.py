@@ -15,6 +15,7 @@ from ..pieces import PieceTokenizer
 from ..sources import resolve_source
 from .checks import PIECES_PER_TOKEN, RARE
 from .corpus import CorpusStatistics
+from .lengths import Lengths
 
 COMPONENT = "components.sener"
 # The windows to choose from, and which share of the spans is enough to stop at one: beyond 64, the
@@ -27,8 +28,11 @@ CPU_WORDS, GPU_WORDS = 500, 7000
 CPU_EPOCHS, GPU_EPOCHS = 10, 30
 CPU_STEPS, GPU_STEPS = (500, 2000), (500, 5000)
 CPU_HOURS = 3
-# What the scores of one document, and their gradients, may take.
-SCORE_BYTES = 4e9
+# Tokens in a segment of what is trained on: on a CPU one makes an update, done in seconds; on a GPU
+# an update holds several, of several documents.
+CPU_LONGEST, GPU_LONGEST = 1000, 2000
+# How full a segment is: it ends at a line break or sentence. Measured on contracts and judgments.
+FILLED = 0.85
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
 # token in the table (span_size 16, depth 1) of a window of 128.
 PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
@@ -78,7 +82,7 @@ class Advisor:
         """All settings that depend on these three."""
         yield self._span_window()
         yield self._max_pieces()
-        yield from self._max_length()
+        yield from self._segments()
         yield from self._overlaps()
         yield from self._network()
         yield from self._batches()
@@ -102,29 +106,53 @@ class Advisor:
         """The least with which little is computed twice, where windows overlap."""
         needed = 4 * self.window * self.encoder.pieces_per_token + 2
         sizes = [size for size in MAX_PIECES if size >= needed] or [round(needed)]
-        least = min(map(self.pieces_read, sizes))
-        return next(size for size in sizes if self.pieces_read(size) <= 1.1 * least)
+        read = {size: self._pieces_read(self.corpus.documents, size) for size in sizes}
+        return next(size for size in sizes if read[size] <= 1.1 * min(read.values()))
 
-    def pieces_read(self, max_pieces: int) -> int:
-        """Of the whole corpus, in windows of `max_pieces`: those in several count several times."""
+    def _pieces_read(self, lengths: Lengths, max_pieces: int) -> int:
+        """In windows of `max_pieces`: those in several count several times."""
         ratio, total = self.encoder.pieces_per_token, 0.0
         shared = 2 * self.window * ratio
-        for length, n in self.corpus.documents.items():
+        for length, n in lengths.items():
             pieces = length * ratio + 2
             if pieces > max_pieces:
                 pieces = max_pieces * ceil((pieces - shared) / (max_pieces - shared))
             total += n * pieces
         return round(total)
 
+    @property
+    def reach(self) -> int:
+        """Largest distance between the ends of a span that can be found."""
+        return self.window
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens in a segment: it must hold the longest spans in reach, and words around most.
+
+        A quarter is for whitespace, which here counts as tokens.
+        """
+        usual = GPU_LONGEST if self.gpu else CPU_LONGEST
+        needed = max(2 * self.window, 1.25 * (self.reach + 1))
+        return max(usual, ceil(needed / 100) * 100)
+
+    @cached_property
+    def trained(self) -> Lengths:
+        """What examples are made of: documents, and segments, thought equal, of longer ones."""
+        lengths = Lengths()
+        for length, n in self.corpus.documents.items():
+            count = ceil(length / (FILLED * self.longest)) if length > self.longest else 1
+            lengths[round(length / count)] += n * count
+        return lengths
+
     @cached_property
     def words(self) -> int:
-        """In an update, save where one document is longer."""
+        """In an update, save where one document or segment is longer."""
         return GPU_WORDS if self.gpu else CPU_WORDS
 
     @cached_property
     def updates(self) -> float:
         """In an epoch."""
-        lengths = self.corpus.documents
+        lengths = self.trained
         long = {length: n for length, n in lengths.items() if length > 1.2 * self.words}
         rest = lengths.sum_of_lengths - sum(length * n for length, n in long.items())
         return sum(long.values()) + rest / self.words
@@ -134,7 +162,7 @@ class Advisor:
         """Of one core for an update, by measurements on one machine."""
         scale = {384: 1, 768: 8, 1024: 28}
         width = min(scale, key=lambda known: abs(known - self.encoder.width))
-        pieces = self.pieces_read(self.max_pieces) / self.updates
+        pieces = self._pieces_read(self.trained, self.max_pieces) / self.updates
         table = TOKEN_SECONDS * (self.window / 128) ** 1.2 / self.encoder.pieces_per_token
         again = 1.3 if self.recompute or pieces > self.max_pieces else 1
         return again * pieces * (PIECE_SECONDS * scale[width] + table)
@@ -142,7 +170,8 @@ class Advisor:
     @property
     def recompute(self) -> bool:
         """Whether what a window needs in training is too much to keep."""
-        return self.encoder.width >= 1024 or (not self.gpu and self.max_pieces > 2048)
+        longest = min(self.max_pieces, self.trained.longest * self.encoder.pieces_per_token)
+        return self.encoder.width >= 1024 or (not self.gpu and longest > 2048)
 
     @cached_property
     def max_steps(self) -> int:
@@ -183,21 +212,22 @@ class Advisor:
             reason += "every document fits"
         return Choice(f"{COMPONENT}.max_pieces", self.max_pieces, reason)
 
-    def _max_length(self) -> Iterator[Choice]:
-        """Until the end of an update, the scores of all windows of its documents are there."""
-        lengths, n_labels = self.corpus.documents, len(self.corpus.labels)
-        new = 1 - 2 * self.window * self.encoder.pieces_per_token / self.max_pieces
-        token_bytes = 2 * 4 * n_labels * (2 * self.window + 1) / new
-        longest = int(SCORE_BYTES / token_bytes / 1000) * 1000
-        if n_over := lengths.n_over(longest):
-            yield Choice(
-                "corpora.train.max_length",
-                longest,
-                f"{n_over:,} of {lengths.total():,} documents are longer, and not trained on: the "
-                f"scores of {n_labels} labels for the longest would take "
-                f"{lengths.longest * token_bytes / 1e9:.0f} GB. Cut them into parts, "
-                "or raise this where there is the memory",
-            )
+    def _segments(self) -> Iterator[Choice]:
+        lengths = self.corpus.documents
+        if not (n_over := lengths.n_over(self.longest)):
+            return
+        n_segments = self.trained.total() - (lengths.total() - n_over)
+        why = "each update has several documents" if self.gpu else "updates are short, and many"
+        reason = (
+            f"{n_over:,} of {lengths.total():,} documents are longer. Cut, through no span if that "
+            f"can be, they make about {n_segments:,} segments: {why}. Dev documents stay whole"
+        )
+        if self.longest > (GPU_LONGEST if self.gpu else CPU_LONGEST):
+            reason += f". So long for spans of up to {self.reach + 1:,} tokens"
+        train = "corpora.train"
+        yield Choice(f"{train}.@readers", "spacy-sener.SegmentCorpus.v1", reason)
+        yield Choice(f"{train}.longest", self.longest, reason)
+        yield Choice(f"{train}.spans_key", self.corpus.spans_key, reason)
 
     def _overlaps(self) -> Iterator[Choice]:
         n = max(1, self.corpus.spans.total())
@@ -248,11 +278,12 @@ class Advisor:
         like = (
             "16 documents of 433 words, as in the paper" if self.gpu else "little more than a page"
         )
-        n_long = self.corpus.documents.n_over(int(1.2 * self.words))
+        n_long = self.trained.n_over(int(1.2 * self.words))
+        what = "documents" if self.trained == self.corpus.documents else "documents and segments"
         yield Choice(
             "training.batcher.size",
             self.words,
-            f"words in an update: {like}; {n_long:,} documents are longer, and make one each",
+            f"words in an update: {like}; {n_long:,} {what} are longer, and make one each",
         )
 
     def _steps(self) -> Iterator[Choice]:
