@@ -80,8 +80,8 @@ def build_sener_v1(
     mixed_precision: bool = False,
     recompute: bool = False,
     save_encoder: bool = True,
-    boundaries: bool = False,
-    reach: int | None = None,
+    boundaries: bool = True,
+    reach: int = 0,
 ) -> SpanModel:
     """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
 
@@ -94,9 +94,9 @@ def build_sener_v1(
     and the rest is computed again for the gradient.
     save_encoder: false leaves frozen weights out of a saved pipeline, which then needs the encoder
     it was trained from.
-    boundaries: learn beside the table which tokens begin and end spans, and add it to the scores.
-    reach: largest distance between the ends of any span, in tokens; those longer than span_window
-    are scored by `boundaries`. null: span_window, as in the paper.
+    boundaries: learn beside the table which tokens begin and end spans, and add it to the scores;
+    false is the model of the paper. reach: largest distance between the ends of spans that are
+    longer than span_window, in tokens; `boundaries` scores them. 0: there are none.
     """
     table = {
         "span_window": span_window,
@@ -124,7 +124,7 @@ def build_sener_v1(
         attrs={
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
-            "reach": span_window if reach is None else reach,
+            "reach": max(span_window, reach),
             "average": average,
         },
         shims=[shim],
@@ -142,8 +142,8 @@ def build_span_table_v1(
     span_dropout: float = 0.1,
     mixed_precision: bool = False,
     recompute: bool = False,
-    boundaries: bool = False,
-    reach: int | None = None,
+    boundaries: bool = True,
+    reach: int = 0,
 ) -> SpanModel:
     """Registered as `spacy-sener.SpanTable.v1`: the span table over any tok2vec, or a listener.
 
@@ -171,7 +171,7 @@ def build_span_table_v1(
         attrs={
             "max_pieces": MAX_PIECES,
             "span_window": span_window,
-            "reach": span_window if reach is None else reach,
+            "reach": max(span_window, reach),
             "average": average,
         },
         layers=[tok2vec],

@@ -119,8 +119,8 @@ def answers(nlp: Language, texts: list[str]) -> list[list[tuple[int, int, str, f
 def trained(request: pytest.FixtureRequest) -> Language:
     nlp = pipeline(shared=request.param)
     before = tok2vec_params(nlp, shared=request.param)
-    losses = train(nlp, examples(nlp), 40)
-    assert losses[-1] < 0.05 * losses[0]
+    losses = train(nlp, examples(nlp), 60)
+    assert losses[-1] < 0.1 * losses[0]
     after = tok2vec_params(nlp, shared=request.param)
     assert before.keys() == after.keys()
     assert all(not np.array_equal(before[key], after[key]) for key in before)
@@ -159,8 +159,8 @@ def test_long_document_in_windows_overfits(shared: bool) -> None:
     nlp = pipeline(shared=shared, max_pieces=64)
     long = long_example(nlp)
     assert len(long.predicted) > 3 * 38 + 24  # windows of 62 tokens, of which 24 are shared
-    losses = train(nlp, [long], 30)
-    assert losses[-1] < 0.05 * losses[0]
+    losses = train(nlp, [long], 50)
+    assert losses[-1] < 0.1 * losses[0]
     assert nlp.evaluate([long_example(nlp)])["spans_sc_f"] == 1.0
 
 

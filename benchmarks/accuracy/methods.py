@@ -62,6 +62,7 @@ class SpacyMethod:
         self.overrides = overrides or {}
         self.longest = longest
         self.nlp: Language
+        self.averages: dict[Any, Any] | None = None
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """As `spacy train` does, but for the choice of a best state: the last one stays."""
@@ -91,19 +92,21 @@ class SpacyMethod:
             for _, pipe in nlp.pipeline:
                 pipe.finish_update(optimizer)
             optimizer.step_schedules()
+        self.averages = optimizer.averages
 
     def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
         """See `Method.predict`."""
         writer = self.nlp.pipeline[-1][1]
         if "threshold" in writer.cfg:
             writer.cfg["threshold"] = LOWEST_SCORE
-        for doc in docs:
-            parts = list(cut(copied(doc, self.nlp.vocab), self.longest))
-            for part in parts:
-                self.nlp(part)
-                if writer.cfg.get("spans_key") != KEY:
-                    part.spans[KEY] = list(part.ents)
-            yield _joined(doc, parts)
+        with self.nlp.use_params(self.averages):
+            for doc in docs:
+                parts = list(cut(copied(doc, self.nlp.vocab), self.longest))
+                for part in parts:
+                    self.nlp(part)
+                    if writer.cfg.get("spans_key") != KEY:
+                        part.spans[KEY] = list(part.ents)
+                yield _joined(doc, parts)
 
 
 def _example(nlp: Language, doc: Doc) -> Example:

@@ -30,7 +30,7 @@ class SpanTable(nn.Module):
     last token of a span in the table. hidden_size: width of a token as an end of a span.
     span_size: width of a span. columns: see `BiSPA`. token_dropout: on token vectors.
     span_dropout: on span vectors. reach: largest distance between the first and the last token of
-    any span; None: `span_window`.
+    a span that is longer than the table's; there is none if it is no larger than `span_window`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SpanTable(nn.Module):
         token_dropout: float = 0.4,
         span_dropout: float = 0.2,
         boundaries: bool = False,
-        reach: int | None = None,
+        reach: int = 0,
     ):
         super().__init__()
         if columns not in ("paper", "released"):
@@ -59,14 +59,13 @@ class SpanTable(nn.Module):
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
         if depth < 0:
             raise ValueError(f"depth is {depth} blocks, must be 0 or more")
-        if reach is not None and reach < span_window:
+        if reach > span_window and not boundaries:
             raise ValueError(
-                f"reach is {reach} tokens, must be span_window = {span_window} or more"
+                f"reach is {reach} tokens, more than span_window = {span_window}: that needs "
+                "boundaries. Set boundaries to true, or reach to 0"
             )
-        if reach is not None and reach > span_window and not boundaries:
-            raise ValueError(f"reach is {reach} tokens: beyond span_window it needs boundaries")
         self.span_window = span_window
-        self.reach = span_window if reach is None else reach
+        self.reach = max(span_window, reach)
         self.n_labels = n_labels
         self.biaffine = Biaffine(input_size, hidden_size, span_size, dropout=token_dropout)
         self.blocks = nn.ModuleList(

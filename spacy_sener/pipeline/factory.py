@@ -13,6 +13,7 @@ from .sener import SeNER
 DEFAULT_MODEL = """
 [model]
 @architectures = "spacy-sener.SeNER.v1"
+reach = 512
 
 [model.encoder]
 @architectures = "spacy-sener.ArrowEncoder.v1"

@@ -76,6 +76,8 @@ def _model_config(module: SeNER) -> dict[str, Any]:
         "depth": len(table.blocks),
         "columns": "released",
         "average": "probabilities",
+        "boundaries": False,
+        "reach": 0,
         "encoder": {
             "@architectures": "spacy-sener.ArrowEncoder.v1",
             "piece_window": settings.piece_window,

@@ -245,6 +245,7 @@ max_pieces = 128
 [components.sener.model]
 @architectures = "spacy-sener.SeNER.v1"
 span_window = 8
+reach = 0
 hidden_size = 16
 span_size = 8
 depth = 1

@@ -20,6 +20,7 @@ SENER = {
     "model": {
         "@architectures": "spacy-sener.SeNER.v1",
         "span_window": 5,
+        "reach": 0,
         "hidden_size": 16,
         "span_size": 8,
         "depth": 1,

@@ -35,6 +35,7 @@ SPAN_WINDOW = 6
 MODEL: dict[str, Any] = {
     "@architectures": "spacy-sener.SeNER.v1",
     "span_window": SPAN_WINDOW,
+    "reach": 0,
     "hidden_size": 16,
     "span_size": 8,
     "depth": 1,

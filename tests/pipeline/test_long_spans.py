@@ -68,8 +68,8 @@ def training_examples(nlp: Language) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_encoder: Path) -> Language:
-    nlp = make_nlp(tiny_encoder)
+def trained(tiny_deberta: Path) -> Language:
+    nlp = make_nlp(tiny_deberta)
     examples = training_examples(nlp)
     nlp.initialize(lambda: examples)
     optimizer = build_adamw_v1(
@@ -136,20 +136,23 @@ def test_rehearsing_leaves_long_spans_alone(trained: Language) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"reach": 2}, "reach is 2 tokens, must be span_window = 3 or more"),
-        ({"boundaries": False}, "reach is 24 tokens: beyond span_window it needs boundaries"),
+        ({"boundaries": False}, "reach is 24 tokens, more than span_window = 3: that needs bound"),
+        ({"reach": 100}, "max_pieces = 80 is too short for a reach"),
     ],
 )
 def test_settings_that_cannot_be(
     tiny_encoder: Path, settings: dict[str, Any], message: str
 ) -> None:
-    nlp = make_nlp(tiny_encoder, **settings)
-    with pytest.raises(ValueError, match=message):
+    def build() -> None:
+        nlp = make_nlp(tiny_encoder, **settings)
         nlp.initialize(lambda: training_examples(nlp))
+
+    with pytest.raises(ValueError, match=message):
+        build()
 
 
 def test_without_boundaries_the_model_is_that_of_the_paper(tiny_encoder: Path) -> None:
-    nlp = make_nlp(tiny_encoder, boundaries=False, reach=None)
+    nlp = make_nlp(tiny_encoder, boundaries=False, reach=0)
     with pytest.warns(UserWarning, match="longer than the model reaches"):
         nlp.initialize(lambda: training_examples(nlp))
     names = [name for name, _ in nlp.get_pipe("sener").model.shims[0].module.named_parameters()]

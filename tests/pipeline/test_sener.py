@@ -27,6 +27,7 @@ SENTENCES = [
 MODEL = {
     "@architectures": "spacy-sener.SeNER.v1",
     "span_window": 12,
+    "reach": 0,
     "hidden_size": 16,
     "span_size": 8,
     "depth": 1,
@@ -293,7 +294,7 @@ def test_output_starts_at_the_odds_of_the_labels(tiny_encoder: Path) -> None:
     nlp = make_nlp(tiny_encoder)
     losses = nlp.get_pipe("sener").update(examples(nlp))
     n_spans = sum(len(example.reference.spans["sc"]) for example in examples(nlp)) / 5
-    assert losses["sener"] < 2 * n_spans * 8
+    assert losses["sener"] < 5 * n_spans * 8  # of two cells and three kinds of mark
 
 
 @pytest.mark.parametrize(
