@@ -161,14 +161,27 @@ def test_window(labels: dict[str, dict[int, int]], window: int) -> None:
     assert Advisor(corpus({700: 10}, **labels), SMALL, gpu=False).window == window
 
 
+def test_spans_beyond_the_window_are_in_reach() -> None:
+    choices = {
+        choice.setting: choice
+        for choice in Advisor(
+            corpus({700: 10}, A={17: 99, 300: 1}, B={17: 999, 600: 1}), SMALL, gpu=False
+        ).choices()
+    }
+    window, reach = (choices[f"components.sener.model.{x}"] for x in ("span_window", "reach"))
+    assert window.value == 16
+    assert "2 are longer, and found by their ends" in window.reason
+    assert reach.value == spacy.blank("en").add_pipe("sener").model.attrs["reach"]
+    assert "1 of 1,100 spans will never be found (B 1)" in reach.reason
+
+
 def test_windows_of_documents() -> None:
-    def max_pieces(length: int, span: int = 2) -> int:
-        return Advisor(corpus({length: 50}, A={span: 500}), SMALL, gpu=False).max_pieces
+    def max_pieces(length: int) -> int:
+        return Advisor(corpus({length: 50}, A={2: 500}), SMALL, gpu=False).max_pieces
 
     assert max_pieces(400) == 2048
     assert max_pieces(2_000) == 4096  # instead of two windows for each
-    assert max_pieces(60_000) == 2048
-    assert max_pieces(60_000, span=250) == 4096  # where wide overlaps are read twice
+    assert max_pieces(60_000) == 4096  # of which little overlaps
 
 
 def values_of(advisor: Advisor) -> dict[str, object]:

@@ -23,6 +23,8 @@ COMPONENT = "components.sener"
 WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98, 256: 0.0}
 # ... and which share of those of each label that has some spans.
 LABEL_SHARE, LABEL_SPANS = 0.8, 10
+# How far the ends of longer spans may be apart, which are found by their ends: the default.
+REACH = 512
 # Words in an update. On a GPU as in the paper: 16 documents of scholar-xl, of 433 words.
 CPU_WORDS, GPU_WORDS = 500, 7000
 CPU_EPOCHS, GPU_EPOCHS = 10, 30
@@ -81,6 +83,7 @@ class Advisor:
     def choices(self) -> Iterator[Choice]:
         """All settings that depend on these three."""
         yield self._span_window()
+        yield self._reach()
         yield self._max_pieces()
         yield from self._segments()
         yield from self._overlaps()
@@ -104,7 +107,7 @@ class Advisor:
     @cached_property
     def max_pieces(self) -> int:
         """The least with which little is computed twice, where windows overlap."""
-        needed = 4 * self.window * self.encoder.pieces_per_token + 2
+        needed = 2 * self.overlap * self.encoder.pieces_per_token + 2
         sizes = [size for size in MAX_PIECES if size >= needed] or [round(needed)]
         read = {size: self._pieces_read(self.corpus.documents, size) for size in sizes}
         return next(size for size in sizes if read[size] <= 1.1 * min(read.values()))
@@ -112,7 +115,7 @@ class Advisor:
     def _pieces_read(self, lengths: Lengths, max_pieces: int) -> int:
         """In windows of `max_pieces`: those in several count several times."""
         ratio, total = self.encoder.pieces_per_token, 0.0
-        shared = 2 * self.window * ratio
+        shared = self.overlap * ratio
         for length, n in lengths.items():
             pieces = length * ratio + 2
             if pieces > max_pieces:
@@ -123,7 +126,12 @@ class Advisor:
     @property
     def reach(self) -> int:
         """Largest distance between the ends of a span that can be found."""
-        return self.window
+        return max(self.window, REACH)
+
+    @property
+    def overlap(self) -> int:
+        """Tokens that two windows of a long document share."""
+        return self.reach + self.window
 
     @cached_property
     def longest(self) -> int:
@@ -188,15 +196,25 @@ class Advisor:
         n_over = spans.n_over(limit)
         reason = f"the longest span needs {spans.longest - 1} tokens"
         if n_over:
+            reason = (
+                f"holds {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are "
+                "longer, and found by their ends. A wider one takes more time than it is worth"
+            )
+        return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
+
+    def _reach(self) -> Choice:
+        spans, limit = self.corpus.spans, self.reach + 1
+        n_over = spans.n_over(limit)
+        reason = "no span is longer"
+        if n_over:
             of_labels = {x: lengths.n_over(limit) for x, lengths in self.corpus.labels.items()}
             most = sorted(of_labels.items(), key=lambda item: -item[1])[:3]
             names = ", ".join(f"{label} {n}" for label, n in most if n)
             reason = (
-                f"reaches {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are "
-                f"longer and will never be found ({names}). A wider one takes more time than they "
-                f"are worth, unless you need them (all: {spans.longest - 1})"
+                f"{n_over:,} of {spans.total():,} spans will never be found ({names}), as they are "
+                f"longer. Set more where you need them (all: {spans.longest - 1})"
             )
-        return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
+        return Choice(f"{COMPONENT}.model.reach", self.reach, reason)
 
     def _max_pieces(self) -> Choice:
         ratio, lengths = self.encoder.pieces_per_token, self.corpus.documents
@@ -206,7 +224,7 @@ class Advisor:
         if n_over:
             reason += (
                 f"{n_over:,} of {lengths.total():,} documents are longer, and read in windows that "
-                f"share {2 * self.window} tokens"
+                f"share {self.overlap} tokens"
             )
         else:
             reason += "every document fits"
