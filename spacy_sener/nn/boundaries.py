@@ -87,8 +87,10 @@ def band_logits(marks: Tensor, begin: int, end: int, window: int) -> Tensor:
 
     marks: see `Evidence`. Returns (batch_size, end - begin, 2 * window + 1, n_labels).
     """
-    around = F.pad(marks, (0, 0, 0, 0, window, window))[:, begin : end + 2 * window]
-    starts, ends, insides = around.unbind(2)
+    first, last = begin - window, end + window
+    around = marks[:, max(first, 0) : last]
+    missing = max(-first, 0), max(last - marks.shape[1], 0)
+    starts, ends, insides = F.pad(around, (0, 0, 0, 0, *missing)).unbind(2)
     sums = _sums(insides)  # of the tokens before each, from `window` before the first row
     n_rows, size = end - begin, torch.arange(1, window + 2, device=marks.device)
 
