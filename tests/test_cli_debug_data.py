@@ -76,7 +76,7 @@ def test_settings_are_those_of_a_config(tmp_path: Path) -> None:
     train = save(tmp_path / "train.spacy", (" ".join(["word"] * 12), [(0, 12, "A"), (2, 4, "B")]))
     config = tmp_path / "my.cfg"
     nlp = spacy.blank("en")
-    model = {"@architectures": "spacy-sener.SeNER.v1", "span_window": 4, "boundaries": False}
+    model = {"@architectures": "spacy-sener.SeNER.v1", "span_window": 4, "reach": 0}
     model["encoder"] = {"@architectures": "spacy-sener.ArrowEncoder.v1"}
     nlp.add_pipe("sener", name="mine", config={"model": model, "overlap": "flat"})
     nlp.config.to_disk(config)
