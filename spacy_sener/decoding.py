@@ -9,6 +9,7 @@ from .types import Candidates, Ints, SpanPairs, SpanRows
 
 Overlap = Literal["nested", "flat", "any", "released"]
 LabelsPerSpan = Literal["many", "one"]
+Ties = Literal["longest", "given"]
 OVERLAPS: tuple[str, ...] = get_args(Overlap)
 LABELS_PER_SPAN: tuple[str, ...] = get_args(LabelsPerSpan)
 
@@ -66,12 +67,17 @@ def join_candidates(parts: Sequence[Candidates]) -> Candidates:
 
 
 def decode(
-    candidates: Candidates, *, overlap: Overlap = "nested", labels_per_span: LabelsPerSpan = "many"
+    candidates: Candidates,
+    *,
+    overlap: Overlap = "nested",
+    labels_per_span: LabelsPerSpan = "many",
+    ties: Ties = "longest",
 ) -> Candidates:
     """Keep the best-scored candidates that may stand together, in order of the text.
 
     Candidates are taken by score, the highest first (ties: earlier start, then longer span, then
-    lower label), and one is dropped if it clashes with a span that was kept before it:
+    lower label; with `ties="given"`, in the order of the candidates), and one is dropped if it
+    clashes with a span that was kept before it:
 
     - `nested`: spans may contain each other or be disjoint, but not cross;
     - `flat`: spans share no token;
@@ -82,7 +88,8 @@ def decode(
     With `labels_per_span="one"` a span keeps its best label only; with `"many"` the labels of one
     and the same span never clash, save under `flat`, where the best one wins.
     """
-    order = np.lexsort((candidates.labels, -candidates.ends, candidates.starts, -candidates.scores))
+    by_place = (candidates.labels, -candidates.ends, candidates.starts)
+    order = np.lexsort((*(by_place if ties == "longest" else ()), -candidates.scores))
     if labels_per_span == "one":
         spans = np.stack([candidates.starts[order], candidates.ends[order]], axis=1)
         _, first = np.unique(spans, axis=0, return_index=True)

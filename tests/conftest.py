@@ -13,6 +13,12 @@ def golden() -> Path:
 
 
 @pytest.fixture(scope="session")
+def golden_gliner() -> Path:
+    """What gliner 0.2.29 answers on tiny random models: two checkpoint folders, inputs, answers."""
+    return shared_folder("golden/gliner")
+
+
+@pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a BERT of two layers (width 32, 4 heads, 64 positions) and its tokenizer."""
     from tiny_encoders import save_tiny_bert

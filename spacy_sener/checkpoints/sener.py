@@ -1,24 +1,19 @@
-"""Published checkpoints to modules of this package."""
+"""Checkpoints of the SeNER authors."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
-from .nn.encoder import ArrowEncoder, EncoderSettings
-from .nn.lora import LoRA
-from .nn.pretrained import load_config
-from .nn.sener import SeNER
-from .nn.span_table import SpanTable
-
-State = dict[str, Tensor]
+from ..nn.encoder import ArrowEncoder, EncoderSettings
+from ..nn.lora import LoRA
+from ..nn.pretrained import load_config
+from ..nn.sener import SeNER
+from ..nn.span_table import SpanTable
+from .files import State, check, listed, read_json, read_torch, rename
 
 WRAPPERS = ("module.", "base_model.model.")
 """Put before every name by what the authors train with: deepspeed, then peft."""
@@ -70,7 +65,7 @@ def load_sener_checkpoint(
     is not there, and ValueError, which lists what is wrong, if one is damaged, if a weight is left
     over, missing or of another shape, or if the number of labels does not fit.
     """
-    state, names = _rename(_unwrap(_read(Path(path))))
+    state, names = rename(_unwrap(_read(Path(path))), RENAMED)
     module = SeNER(
         _encoder(state, _config(encoder_config), piece_window),
         _table(state, names, labels, span_window),
@@ -78,7 +73,7 @@ def load_sener_checkpoint(
     for name in state:
         if name.endswith(".positions"):  # one table of 512 positions serves every window
             state[name] = state[name][: 2 * span_window + 1]
-    _check(state, module.state_dict(), names)
+    check(state, module.state_dict(), names, against="encoder_config, labels and span_window")
     module.load_state_dict(state)
     return module.eval()
 
@@ -88,15 +83,7 @@ def _read(path: Path) -> State:
         raise FileNotFoundError(
             f"There is no checkpoint {path}: give the path of the authors' .pth file"
         )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can make the reader fail in any way
-        raise ValueError(
-            f"{path} is damaged, or not a file of torch weights: download it again ({error})"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path} must hold names and tensors, and nothing else")
-    return state
+    return read_torch(path)
 
 
 def _unwrap(state: State) -> State:
@@ -105,40 +92,15 @@ def _unwrap(state: State) -> State:
     return state
 
 
-def _rename(state: State) -> tuple[State, dict[str, str]]:
-    """Give the weights by our names, and the authors' name of each of ours."""
-    ours: State = {}
-    names: dict[str, str] = {}
-    for name, value in state.items():
-        new_name = _our_name(name)
-        ours[new_name], names[new_name] = value, name
-    return ours, names
-
-
-def _our_name(name: str) -> str:
-    for pattern, replacement in RENAMED:
-        if match := re.fullmatch(pattern, name):
-            return match.expand(replacement)
-    return name
-
-
 def _config(source: Mapping[str, Any] | PretrainedConfig | str | Path) -> PretrainedConfig:
     if isinstance(source, PretrainedConfig):
         return source
     if isinstance(source, (str, Path)) and not Path(source).is_file():
         return load_config(source)
-    values = dict(source) if isinstance(source, Mapping) else _json_object(Path(source))
+    values = (
+        dict(source) if isinstance(source, Mapping) else read_json(Path(source), "encoder_config")
+    )
     return AutoConfig.for_model(values.pop("model_type", "deberta-v2"), **values)
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf8"))
-    except ValueError as error:
-        raise ValueError(f"encoder_config, {path}, is not a JSON file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"encoder_config, {path}, must hold a JSON object of the config's values")
-    return values
 
 
 def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> ArrowEncoder:
@@ -155,7 +117,7 @@ def _table(
     if any(name not in state for name in needed):
         raise ValueError(
             "This is no SeNER checkpoint: its head, with the weights U, W, head_mlp, tail_mlp and "
-            f"down_fc, is not there. It has {_listed(names.values())}"
+            f"down_fc, is not there. It has {listed(names.values())}"
         )
     hidden_size, input_size = state["table.biaffine.head.weight"].shape
     n_labels = len(state["table.output.weight"])
@@ -174,27 +136,3 @@ def _table(
         depth=len(blocks),
         columns="released",
     )
-
-
-def _check(state: State, wanted: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    """Compare names and shapes before anything is loaded."""
-    problems = [
-        f"missing (by our names): {_listed(wanted.keys() - state.keys())}",
-        f"not used: {_listed(names[name] for name in state.keys() - wanted.keys())}",
-        "of another shape: "
-        + _listed(
-            f"{names[name]} is {tuple(state[name].shape)}, must be {tuple(wanted[name].shape)}"
-            for name in state.keys() & wanted.keys()
-            if state[name].shape != wanted[name].shape
-        ),
-    ]
-    problems = [problem for problem in problems if not problem.endswith(": none")]
-    if problems:
-        raise ValueError(
-            "The checkpoint does not fit encoder_config, labels and span_window. Weights "
-            + "; weights ".join(problems)
-        )
-
-
-def _listed(items: Any) -> str:
-    return ", ".join(sorted(items)) or "none"

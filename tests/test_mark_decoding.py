@@ -1,0 +1,149 @@
+"""Marks to spans against gliner's answers and a quadratic decoder written as theirs."""
+
+import itertools
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from golden_gliner import CASES, read_case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_sener.mark_decoding import decode_marks
+from spacy_sener.types import Candidates
+
+Cell = tuple[int, int, int, float]  # first word, last word, label, score
+
+
+def as_cells(candidates: Candidates) -> list[Cell]:
+    columns = (candidates.starts, candidates.ends, candidates.labels, candidates.scores)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def clash(one: Cell, other: Cell, overlap: str, labels_per_span: str) -> bool:
+    if one[:2] == other[:2]:
+        return labels_per_span == "one"
+    a, b = (set(range(cell[0], cell[1] + 1)) for cell in (one, other))
+    if overlap == "any" or not a & b:
+        return False
+    return overlap == "flat" or not (a <= b or b <= a)
+
+
+def quadratic(
+    marks: Any,
+    *,
+    threshold: float,
+    overlap: str,
+    labels_per_span: str,
+    span_score: str,
+    among: Any,
+) -> list[Cell]:
+    """Pairs every start with every end, and every candidate with every kept one."""
+    n_words, n_labels, _ = marks.shape
+    start, end, inside = marks.transpose(2, 0, 1)
+    cells = []
+    for first, label in itertools.product(range(n_words), range(n_labels)):
+        for last in range(first, n_words):
+            insides = inside[first : last + 1, label]
+            if start[first, label] <= threshold or end[last, label] <= threshold:
+                continue
+            if (insides < threshold).any() or (among is not None and (first, last) not in among):
+                continue
+            lowest = min(*insides, start[first, label], end[last, label])
+            score = lowest if span_score == "min" else insides.mean(dtype=np.float64)
+            cells.append((first, last, label, float(np.float32(score))))
+    kept: list[Cell] = []
+    for cell in sorted(cells, key=lambda cell: -cell[3]):
+        if not any(clash(cell, other, overlap, labels_per_span) for other in kept):
+            kept.append(cell)
+    return sorted(kept, key=lambda cell: (cell[0], -cell[1], cell[2]))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Any:
+    """Few different probabilities, so that ties, the threshold itself and long runs are many."""
+    shape = draw(st.integers(0, 9)), draw(st.integers(0, 3)), 3
+    values = st.sampled_from([1, 4, 5, 6, 7, 8, 8])
+    flat = draw(st.lists(values, min_size=prod(shape), max_size=prod(shape)))
+    return (np.array(flat, dtype=np.float32) / 8).reshape(shape)
+
+
+@pytest.mark.parametrize("overlap", ["flat", "nested", "any"])
+@pytest.mark.parametrize("labels_per_span", ["one", "many"])
+@pytest.mark.parametrize("span_score", ["min", "mean"])
+@settings(max_examples=100, deadline=None)
+@given(
+    marks=documents(),
+    threshold=st.sampled_from([0.0, 0.5, 0.75]),
+    among=st.none() | st.lists(st.tuples(st.integers(-1, 9), st.integers(0, 10)), max_size=12),
+)
+def test_spans_are_those_of_the_quadratic_decoder(
+    marks: Any, threshold: float, among: Any, overlap: Any, labels_per_span: Any, span_score: Any
+) -> None:
+    options = {
+        "threshold": threshold,
+        "overlap": overlap,
+        "labels_per_span": labels_per_span,
+        "span_score": span_score,
+        "among": among,
+    }
+    kept = decode_marks(marks, **options)
+    expected = quadratic(marks, **options)
+    assert as_cells(kept) == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_entities_are_the_authors(golden_gliner: Path, name: str) -> None:
+    case = read_case(golden_gliner, name)
+    about = case.about
+    marks = torch.tensor(case.arrays["logits"]).sigmoid().numpy()
+    assert not any(about["entities"][i] for i in range(len(about["texts"])) if i not in case.texts)
+    for row, i in enumerate(case.texts):
+        words = about["words"][i]
+        among = None
+        if "input_spans" in about:
+            starts = {start: word for word, (_, start, _) in enumerate(words)}
+            ends = {end: word for word, (_, _, end) in enumerate(words)}
+            among = [(starts[s["start"]], ends[s["end"]]) for s in about["input_spans"][i]]
+        kept = decode_marks(
+            marks[row, : case.arrays["text_lengths"][row, 0]],
+            threshold=about["threshold"],
+            overlap="flat" if about["flat_ner"] else "nested",
+            labels_per_span="many" if about["multi_label"] else "one",
+            among=among,
+        )
+        found = {
+            (words[start][1], words[end][2], case.labels[label]): score
+            for start, end, label, score in as_cells(kept)
+        }
+        expected = {(e["start"], e["end"], e["label"]): e["score"] for e in about["entities"][i]}
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_mean_of_the_paper_does_not_look_at_the_ends() -> None:
+    """Two words, and the span of both."""
+    starts, ends, insides = [0.9, 0.7], [0.6, 0.8], [0.9, 0.95]
+    marks = np.array([starts, ends, insides], dtype=np.float32).T[:, None]
+    lowest, mean = (
+        [cell[:3] for cell in as_cells(decode_marks(marks, span_score=score))]
+        for score in ("min", "mean")
+    )
+    assert lowest == [(0, 1, 0)]  # 0.8; the words by themselves have 0.6 and 0.7
+    assert mean == [(0, 0, 0), (1, 1, 0)]  # 0.9 and 0.95; both have 0.925
+
+
+def test_a_text_in_which_everything_is_marked_has_few_candidates() -> None:
+    """All pairs of words would be eight million candidates."""
+    marks = 0.5 + np.random.default_rng(0).random((2000, 4, 3), dtype=np.float32) / 2
+    kept = decode_marks(marks)
+    tokens = np.concatenate([np.arange(s, e + 1) for s, e, _, _ in as_cells(kept)])
+    assert len(tokens) == len(set(tokens.tolist()))
+    assert len(tokens) > 1000
+
+
+def test_an_unknown_score_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'span_score' must be one of .*got 'max'"):
+        decode_marks(np.zeros((1, 1, 3), dtype=np.float32), span_score="max")  # type: ignore[arg-type]
