@@ -79,13 +79,12 @@ class SeNER(TrainablePipe):
         _check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
         if not 0 <= threshold <= 1:
             raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
-        reach = model.attrs["reach"]
-        if max_pieces < reach + 3:
+        span_window = model.attrs["span_window"]
+        if max_pieces < span_window + 3:
             raise ValueError(
-                f"[components.{name}] max_pieces = {max_pieces} is too short for a reach (or "
-                f"span_window) of {reach}: a window must hold the longest span and two special "
-                f"pieces. Set max_pieces to {4 * reach + 2} or more, or make reach (span_window) "
-                "smaller."
+                f"[components.{name}] max_pieces = {max_pieces} is too short for a span_window of "
+                f"{span_window}: a window must hold the longest span and two special pieces. Set "
+                f"max_pieces to {4 * span_window + 2} or more, or make span_window smaller."
             )
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab

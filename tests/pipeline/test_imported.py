@@ -9,6 +9,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.util import fix_random_seed
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
@@ -71,8 +72,9 @@ def test_an_imported_pipeline_trains_on(golden: Path, tmp_path: Path) -> None:
     reference.spans["sc"] = [Span(reference, 0, 2, "L1"), Span(reference, 3, 5, "L1")]
     example = Example(Doc(nlp.vocab, words), reference)
     optimizer = nlp.resume_training()
-    history = [nlp.update([example], sgd=optimizer)["sener"] for _ in range(10)]
-    assert history[-1] < history[0]
+    fix_random_seed(0)  # its dropouts are those of the paper
+    history = [nlp.update([example], sgd=optimizer)["sener"] for _ in range(30)]
+    assert sum(history[-5:]) < 0.9 * sum(history[:5])
 
 
 def test_labels_that_do_not_fit_are_named(golden: Path, tmp_path: Path) -> None:

@@ -133,22 +133,21 @@ def test_rehearsing_leaves_long_spans_alone(trained: Language) -> None:
     assert losses["sener"] == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"boundaries": False}, "reach is 24 tokens, more than span_window = 3: that needs bound"),
-        ({"reach": 100}, "max_pieces = 80 is too short for a reach"),
-    ],
-)
-def test_settings_that_cannot_be(
-    tiny_encoder: Path, settings: dict[str, Any], message: str
-) -> None:
-    def build() -> None:
-        nlp = make_nlp(tiny_encoder, **settings)
+def test_a_reach_needs_boundaries(tiny_encoder: Path) -> None:
+    nlp = make_nlp(tiny_encoder, boundaries=False)
+    with pytest.raises(
+        ValueError, match="reach is 24 tokens, more than span_window = 3: that needs"
+    ):
         nlp.initialize(lambda: training_examples(nlp))
 
-    with pytest.raises(ValueError, match=message):
-        build()
+
+def test_windows_bound_the_reach_and_what_they_lose_is_counted(tiny_encoder: Path) -> None:
+    nlp = make_nlp(tiny_encoder, reach=10**6)
+    rng = random.Random(0)
+    short, long = document(nlp, rng, 70, 20, 60), document(nlp, rng, 0, 100, 0)
+    nlp.initialize(lambda: [short, long])
+    with pytest.warns(UserWarning, match="1 in no window, for their length"):
+        nlp.update([short, long])
 
 
 def test_without_boundaries_the_model_is_that_of_the_paper(tiny_encoder: Path) -> None:
