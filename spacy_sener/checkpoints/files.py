@@ -43,7 +43,9 @@ def read_safetensors(path: Path) -> State:
     """Read a file of safetensors, with the tensors that it holds under another name only."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # `file` is no mapping, and cannot be iterated over.
+            names = file.keys()
+            state = {name: file.get_tensor(name) for name in names}
             shared = file.metadata() or {}
     except Exception as error:  # as above
         raise ValueError(

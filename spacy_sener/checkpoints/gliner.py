@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from transformers import AutoConfig, PretrainedConfig
 
 from ..nn.encoder import ArrowEncoder, EncoderSettings
 from ..nn.families import family_of
-from ..nn.gliner import GLiNER, GLiNERSettings
+from ..nn.gliner import GLiNER, GLiNERSettings, Pooling
 from .files import State, check, read_json, read_safetensors, read_torch, rename
 
 T = TypeVar("T")
@@ -136,7 +136,8 @@ def _config(values: Mapping[str, Any], *, n_lstm_layers: int) -> GLiNERConfig:
         settings = GLiNERSettings(
             hidden_size=_value(values, "hidden_size", int),
             marker=marker,
-            pooling=_value(values, "subtoken_pooling", str, "first"),  # type: ignore[arg-type]
+            # Any text: that it is a way of pooling is what the settings check themselves.
+            pooling=cast(Pooling, _value(values, "subtoken_pooling", str, "first")),
             label_after_marker=not _value(values, "embed_ent_token", bool, True),
             n_lstm_layers=n_lstm_layers,
             dropout=float(_value(values, "dropout", (int, float), 0.4)),

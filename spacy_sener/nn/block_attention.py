@@ -87,7 +87,7 @@ class Blocks:
             (batch, heads, queries, head_dim).
         """
         tables = () if self.near is None else self.near.tables
-        context: Tensor = _Attend.apply(  # type: ignore[no-untyped-call]  # torch's
+        context: Tensor = _Attend.apply(  # type: ignore[no-untyped-call]  # torch types no `apply`
             self, query, key, value, column, *tables
         )
         return context

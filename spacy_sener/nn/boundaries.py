@@ -131,7 +131,8 @@ def long_spans(
 
     n_tokens: of the text. window: of the table, in tokens. reach: largest distance between the
     first and the last token, in tokens.
-    Returns first tokens, last tokens, labels and probabilities, each (n_spans * n_labels,).
+    Returns first tokens, last tokens, labels and probabilities, each (n_scored,): every label of
+    every pair of likely ends at such a distance.
     """
     starts, ends = (_likely(evidence.marks[text, :n_tokens, kind]) for kind in (0, 1))
     distance = ends - starts[:, None]
