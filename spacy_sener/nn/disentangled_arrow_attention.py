@@ -7,7 +7,7 @@ With d = q - j, a = number of position buckets, and b(d) = clamp(bucket(d) + a, 
 where PK and PQ project the table of 2 a relative embeddings ("c2p" and "p2c"; with `share_att_key`
 by the layers of the content keys and queries, LoRA included) and s counts the terms. The stock
 module works out all N^2 of them; here only the 2 k + 1 distances of the window are, in every row,
-and the row and the column of [CLS].
+and the rows and columns of the pieces that are global ([CLS], or a prompt).
 """
 
 import math
@@ -84,49 +84,55 @@ class DisentangledScores:
             scores.append(_gather(key @ self.position_query.mT, rows.T).mT)
         return _total(scores)
 
-    def first_row(self, query: Tensor, key: Tensor) -> Tensor:
-        """Query 0 with all keys: (batch, heads, 1, pieces); distances 0, -1, -2, ..."""
-        return self._line(
-            key, self.position_query, query[:, :, :1], self.position_key, start=0, sign=-1
+    def rows(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """See `RelativeScores.rows`."""
+        return self._lines(
+            key, self.position_query, query, self.position_key, offset=-start, sign=-1
         ).mT
 
-    def first_column(self, query: Tensor, key: Tensor, start: int) -> Tensor:
-        """Queries with key 0: (batch, heads, queries, 1); distances start, start + 1, ..."""
-        return self._line(
-            query, self.position_key, key[:, :, :1], self.position_query, start=start, sign=1
-        )
+    def columns(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """See `RelativeScores.columns`."""
+        return self._lines(query, self.position_key, key, self.position_query, offset=start, sign=1)
 
-    def _line(
+    def _lines(
         self,
         x: Tensor,
         x_table: Tensor | None,
-        first: Tensor,
-        first_table: Tensor | None,
+        few: Tensor,
+        few_table: Tensor | None,
         *,
-        start: int,
+        offset: int,
         sign: int,
     ) -> Tensor:
-        """Relative scores of pieces with piece 0.
+        """Relative scores of pieces with a few pieces, at distances sign * (offset + i - j).
 
         Args:
-            x: (batch, heads, pieces, head_dim) from `start` on, each with its own row of `x_table`.
-            first: (batch, heads, 1, head_dim), with all these rows of `first_table`.
-            start: a piece index.
+            x: (batch, heads, pieces, head_dim), multiplied with `x_table`.
+            few: (batch, heads, n_few, head_dim), multiplied with `few_table`.
+            offset: pieces from the first of `few` to the first of `x`.
             sign: of the distances.
 
         Returns:
-            (batch, heads, pieces, 1).
+            (batch, heads, pieces, n_few).
         """
-        rows = self.positions.rows(sign * torch.arange(start, start + x.shape[2], device=x.device))
+        n_few, device = few.shape[2], x.device
+        piece = torch.arange(offset, offset + x.shape[2], device=device)
+        rows = self.positions.rows(sign * (piece[:, None] - torch.arange(n_few, device=device)))
         scores = []
         if x_table is not None:
-            n_near = max(self.positions.end - start, 0)
+            n_near = max(self.positions.end + n_few - 1 - offset, 0)
             near, far = x[:, :, :n_near], x[:, :, n_near:]
-            alike = x_table.index_select(1, rows[-1:]).mT  # (heads, head_dim, 1)
-            own = x_table.index_select(1, rows[:n_near])
-            scores.append(torch.cat([(near * own).sum(-1, keepdim=True), far @ alike], dim=2))
-        if first_table is not None:
-            scores.append((first @ first_table.mT).index_select(-1, rows).mT)
+            alike = far @ x_table.index_select(1, rows[-1, -1:]).mT
+            own = _near_line if n_few == 1 else _near_lines
+            scores.append(
+                torch.cat([own(near, x_table, rows[:n_near]), alike.expand(-1, -1, -1, n_few)], 2)
+            )
+        if few_table is not None:
+            products = few @ few_table.mT
+            if n_few == 1:
+                scores.append(products.index_select(-1, rows[:, 0]).mT)
+            else:
+                scores.append(_gather(products, rows.T).mT)
         return _total(scores)
 
     def near(self, window: int, block_size: int) -> "NearDisentangledScores":
@@ -149,6 +155,16 @@ class DisentangledScores:
 def _gather(scores: Tensor, rows: Tensor) -> Tensor:
     """(batch, heads, pieces, rows), (pieces, others) -> (batch, heads, pieces, others)."""
     return scores.gather(-1, rows.expand(*scores.shape[:2], -1, -1))
+
+
+def _near_line(x: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """What `_near_lines` gives, with no products but those that are asked for."""
+    return (x * table.index_select(1, rows[:, 0])).sum(-1, keepdim=True)
+
+
+def _near_lines(x: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """(batch, heads, pieces, head_dim), (pieces, others) -> (batch, heads, pieces, others)."""
+    return _gather(x @ table.mT, rows)
 
 
 def _total(scores: list[Tensor]) -> Tensor:
