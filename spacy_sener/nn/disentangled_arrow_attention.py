@@ -87,52 +87,56 @@ class DisentangledScores:
     def rows(self, query: Tensor, key: Tensor, start: int) -> Tensor:
         """See `RelativeScores.rows`."""
         return self._lines(
-            key, self.position_query, query, self.position_key, offset=-start, sign=-1
-        ).mT
+            query, self.position_key, key, self.position_query, offset=-start, sign=-1
+        )
 
     def columns(self, query: Tensor, key: Tensor, start: int) -> Tensor:
         """See `RelativeScores.columns`."""
-        return self._lines(query, self.position_key, key, self.position_query, offset=start, sign=1)
+        return self._lines(
+            key, self.position_query, query, self.position_key, offset=start, sign=1
+        ).mT
 
     def _lines(
         self,
-        x: Tensor,
-        x_table: Tensor | None,
         few: Tensor,
         few_table: Tensor | None,
+        x: Tensor,
+        x_table: Tensor | None,
         *,
         offset: int,
         sign: int,
     ) -> Tensor:
-        """Relative scores of pieces with a few pieces, at distances sign * (offset + i - j).
+        """Relative scores of a few pieces with many.
+
+        Piece j of `few` and piece i of `x` are at the distance sign * (offset + i - j).
 
         Args:
-            x: (batch, heads, pieces, head_dim), multiplied with `x_table`.
-            few: (batch, heads, n_few, head_dim), multiplied with `few_table`.
+            few: (batch, heads, n_few, head_dim), multiplied with rows of `few_table`.
+            x: (batch, heads, pieces, head_dim), multiplied with rows of `x_table`.
             offset: pieces from the first of `few` to the first of `x`.
             sign: of the distances.
 
         Returns:
-            (batch, heads, pieces, n_few).
+            (batch, heads, n_few, pieces).
         """
-        n_few, device = few.shape[2], x.device
-        piece = torch.arange(offset, offset + x.shape[2], device=device)
-        rows = self.positions.rows(sign * (piece[:, None] - torch.arange(n_few, device=device)))
+        n_few, n_pieces = few.shape[2], x.shape[2]
+        first = offset - n_few + 1  # from the last of `few` to the first of `x`
+        steps = torch.arange(first, offset + n_pieces, device=x.device)
+        rows = self.positions.rows(sign * steps)  # (n_few + pieces - 1,)
+        n_near = max(self.positions.end - first, 0)  # all further steps have the same row
         scores = []
         if x_table is not None:
-            n_near = max(self.positions.end + n_few - 1 - offset, 0)
-            near, far = x[:, :, :n_near], x[:, :, n_near:]
-            alike = far @ x_table.index_select(1, rows[-1, -1:]).mT
-            own = _near_line if n_few == 1 else _near_lines
-            scores.append(
-                torch.cat([own(near, x_table, rows[:n_near]), alike.expand(-1, -1, -1, n_few)], 2)
-            )
-        if few_table is not None:
-            products = few @ few_table.mT
-            if n_few == 1:
-                scores.append(products.index_select(-1, rows[:, 0]).mT)
-            else:
-                scores.append(_gather(products, rows.T).mT)
+            lines = _single_line if n_few == 1 else _lines
+            near = lines(x[:, :, :n_near], x_table, rows, n_few)
+            far = (x[:, :, n_near:] @ x_table.index_select(1, rows[-1:]).mT).mT
+            scores.append(torch.cat([near, far.expand(-1, -1, n_few, -1)], dim=3))
+        if few_table is not None and n_few == 1:
+            scores.append((few @ few_table.mT).index_select(-1, rows))
+        elif few_table is not None:
+            near = few @ few_table.index_select(1, rows[:n_near]).mT
+            far = few @ few_table.index_select(1, rows[-1:]).mT
+            far = far.expand(-1, -1, -1, max(len(rows) - n_near, 0))
+            scores.append(_skewed(torch.cat([near, far], dim=3), n_pieces))
         return _total(scores)
 
     def near(self, window: int, block_size: int) -> "NearDisentangledScores":
@@ -157,14 +161,28 @@ def _gather(scores: Tensor, rows: Tensor) -> Tensor:
     return scores.gather(-1, rows.expand(*scores.shape[:2], -1, -1))
 
 
-def _near_line(x: Tensor, table: Tensor, rows: Tensor) -> Tensor:
-    """What `_near_lines` gives, with no products but those that are asked for."""
-    return (x * table.index_select(1, rows[:, 0])).sum(-1, keepdim=True)
+def _single_line(x: Tensor, table: Tensor, rows: Tensor, n_few: int) -> Tensor:
+    """What `_lines` gives for one piece, with no products but those that are asked for."""
+    return (x * table.index_select(1, rows[: x.shape[2]])).sum(-1, keepdim=True).mT
 
 
-def _near_lines(x: Tensor, table: Tensor, rows: Tensor) -> Tensor:
-    """(batch, heads, pieces, head_dim), (pieces, others) -> (batch, heads, pieces, others)."""
-    return _gather(x @ table.mT, rows)
+def _lines(x: Tensor, table: Tensor, rows: Tensor, n_few: int) -> Tensor:
+    """Products of pieces i with the rows of the steps from pieces j, rows[i - j + n_few - 1].
+
+    (batch, heads, pieces, head_dim) -> (batch, heads, n_few, pieces).
+    """
+    by_piece = rows.unfold(0, n_few, 1)[: x.shape[2]].flip(1)  # (pieces, n_few)
+    return _gather(x @ table.mT, by_piece).mT
+
+
+def _skewed(scores: Tensor, n_pieces: int) -> Tensor:
+    """Column i - j + n_few - 1 of row j becomes column i: rows are read one shorter than they are.
+
+    (batch, heads, n_few, n_few + pieces - 1) -> (batch, heads, n_few, pieces).
+    """
+    n_few, width = scores.shape[2:]
+    flat = scores.flatten(2)[..., n_few - 1 : n_few - 1 + n_few * (width - 1)]
+    return torch.unflatten(flat, -1, (n_few, width - 1))[..., :n_pieces]
 
 
 def _total(scores: list[Tensor]) -> Tensor:
