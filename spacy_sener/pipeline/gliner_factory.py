@@ -9,7 +9,7 @@ from thinc.api import Config
 from ..decoding import LabelsPerSpan, Overlap
 from ..gliner import MarkModel
 from ..mark_decoding import SpanScore
-from .gliner_multitask import GLiNERMultitask
+from .gliner_multitask import GLiNERMultitask, Wording
 
 DEFAULT_MODEL = """
 [model]
@@ -36,6 +36,11 @@ lora = null
         "span_score": "min",
         "set_ents": False,
         "max_pieces": 2048,
+        "wording": "package",
+        "alpha": 0.75,
+        "gamma": 0.0,
+        "label_smoothing": 0.0,
+        "max_train_labels": 30,
         "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -52,6 +57,11 @@ def make_gliner_multitask(
     span_score: SpanScore,
     set_ents: bool,
     max_pieces: int,
+    wording: Wording,
+    alpha: float | None,
+    gamma: float,
+    label_smoothing: float,
+    max_train_labels: int,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> GLiNERMultitask:
     """Build the component from its config block; the settings are those of `GLiNERMultitask`."""
@@ -67,5 +77,10 @@ def make_gliner_multitask(
         span_score=span_score,
         set_ents=set_ents,
         max_pieces=max_pieces,
+        wording=wording,
+        alpha=alpha,
+        gamma=gamma,
+        label_smoothing=label_smoothing,
+        max_train_labels=max_train_labels,
         scorer=scorer,
     )
