@@ -213,8 +213,9 @@ class GLiNERMultitask(TrainablePipe):
         """The spans that each document's prompt asks for; the documents stay as they are.
 
         threshold, overlap, labels_per_span: by default the component's. Returns a group for each
-        document, in order of the text, with the scores in `attrs["scores"]`. Raises ValueError if
-        there is not one prompt for each document, and for a label or a task that is too long.
+        document, in order of the text, with the scores in `attrs["scores"]`; spaCy's groups are of
+        use as long as their documents are kept. Raises ValueError if there is not one prompt for
+        each document, and for a label or a task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         together = {key: settings[key] for key in ("overlap", "labels_per_span")}
