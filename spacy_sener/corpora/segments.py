@@ -46,7 +46,8 @@ def part(doc: Doc, start: int, end: int, spans_key: str = "sc") -> Doc:
     piece.user_data.update(
         {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
     )
-    piece._.set(LABELS, doc._.get(LABELS))
+    if doc._.get(LABELS) is not None:
+        piece._.set(LABELS, doc._.get(LABELS))
     piece.spans[spans_key] = [
         Span(
             piece,

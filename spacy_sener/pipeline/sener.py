@@ -59,6 +59,7 @@ class SeNER(TrainablePipe):
     set_ents (bool): Also set `doc.ents` to the best spans that do not overlap.
     max_pieces (int): Longest stretch of text that the model sees at once, in word pieces (tokens
         for a model without pieces). Longer documents are covered by overlapping windows.
+    label_smoothing (float): Draws the targets of gold spans in training towards 0.5 by this share.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class SeNER(TrainablePipe):
         labels_per_span: LabelsPerSpan = "many",
         set_ents: bool = False,
         max_pieces: int = 2048,
+        label_smoothing: float = 0.0,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
         _check_choice(name, "overlap", overlap, OVERLAPS)
         _check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
+        for setting, share in (("threshold", threshold), ("label_smoothing", label_smoothing)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"[components.{name}] {setting} must lie in [0, 1], not {share}.")
         span_window = model.attrs["span_window"]
         if max_pieces < span_window + 3:
             raise ValueError(
@@ -98,6 +101,7 @@ class SeNER(TrainablePipe):
             "overlap": overlap,
             "labels_per_span": labels_per_span,
             "set_ents": set_ents,
+            "label_smoothing": label_smoothing,
         }
         self._n_updates = 0
         self._warned = False
@@ -242,7 +246,8 @@ class SeNER(TrainablePipe):
         gradients: list[Any] = []
         for band in bands:
             answer = [x.requires_grad_() for x in (band.logits, band.evidence) if x is not None]
-            band_loss = _band_loss(band, spans, indices) / len(examples)
+            band_loss = _band_loss(band, spans, indices, self.cfg["label_smoothing"])
+            band_loss = band_loss / len(examples)
             d_answer = torch.autograd.grad(band_loss, answer)
             gradients.append(d_answer if len(answer) > 1 else d_answer[0])
             loss += float(band_loss.detach())
@@ -364,12 +369,15 @@ class SeNER(TrainablePipe):
 
 
 def _band_loss(
-    band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
+    band: SpanBand,
+    spans: Sequence[Sequence[GoldSpan]],
+    labels: dict[str, int],
+    label_smoothing: float,
 ) -> Tensor:
     """Of one band. spans: gold, of each document of the batch."""
     gold = gold_cells(band, spans, labels)
     in_table = gold[:, 2] - gold[:, 1] <= band.span_window
-    loss = span_loss(band.logits, band.lengths, gold[in_table])
+    loss = span_loss(band.logits, band.lengths, gold[in_table], label_smoothing=label_smoothing)
     if band.evidence is None:
         return loss
     return loss + boundary_loss(
@@ -379,6 +387,7 @@ def _band_loss(
         gold,
         window=band.span_window,
         reach=band.reach,
+        label_smoothing=label_smoothing,
     )
 
 
