@@ -9,6 +9,7 @@ from . import (
     init_config,
     render,
     report,
+    self_train,
 )
 from .app import app
 
@@ -22,4 +23,5 @@ __all__ = [
     "init_config",
     "render",
     "report",
+    "self_train",
 ]
