@@ -175,8 +175,11 @@ def annotate(
     """
     pipe: Any = nlp.get_pipe(name)
     found = Annotated()
-    # Spans are kept by score, the best first: a lower threshold adds some and takes none away.
-    with _changed(pipe.cfg, threshold=min(threshold, LOWEST_SCORE)):
+    # Spans are kept by score, the best first: a lower threshold adds some and takes none away. Not
+    # so where the threshold is of a span's marks, and the score is their mean.
+    is_mean = pipe.cfg.get("span_score") == "mean"
+    lowest = threshold if is_mean else min(threshold, LOWEST_SCORE)
+    with _changed(pipe.cfg, threshold=lowest):
         for doc in nlp.pipe(tqdm(texts, desc="Annotating", unit=" docs")):
             _take(found, doc, pipe.key, threshold, max_length)
     if not found.n_texts:
@@ -185,7 +188,7 @@ def annotate(
         best = f"the best score is {found.best:.3f}" if found.best is not None else "no span"
         raise ValueError(
             f"'{name}' finds no span with a score of {threshold} or more in {found.n_texts} "
-            f"text(s): {best} (looked at down to {min(threshold, LOWEST_SCORE)}). A lower "
+            f"text(s): {best} (looked at down to {lowest}). A lower "
             "threshold, or labels in other words, may find some."
         )
     return found

@@ -1,4 +1,4 @@
-"""A tiny `sener` that is half trained, texts like those it was trained on, and their gold spans."""
+"""A tiny `sener` that is half trained, and documents of which it is sure of few spans."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ DATA: list[tuple[str, list[tuple[int, int, str]]]] = [
     for school in ("University of Zurich", "Library of Science", "Court of Delaware")
     for place in ("London", "Berlin", "Zurich")
 ]
-N_TRAINED = 9
+THRESHOLD = 0.8
 EMPTY = "They sell small books to many other people ."
 
 
@@ -27,15 +27,17 @@ def gold_doc(nlp: Language, text: str, spans: list[tuple[int, int, str]]) -> Doc
     return doc
 
 
-def gold_examples(nlp: Language, data: list[tuple[str, list[tuple[int, int, str]]]]) -> list:
+def gold_examples(
+    nlp: Language, data: list[tuple[str, list[tuple[int, int, str]]]]
+) -> list[Example]:
     return [
         Example(Doc(nlp.vocab, words=text.split()), gold_doc(nlp, text, spans))
         for text, spans in data
     ]
 
 
-def make_pipeline(encoder: Path, *, steps: int = 40, name: str = "sener") -> Language:
-    """A pipeline that knows the first names and finds some of the others."""
+def make_pipeline(encoder: Path, *, steps: int) -> Language:
+    """A pipeline that is trained for some steps, and gives the spans that it is quite sure of."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     model = {
@@ -55,9 +57,10 @@ def make_pipeline(encoder: Path, *, steps: int = 40, name: str = "sener") -> Lan
             "dropout": 0.0,
         },
     }
-    nlp.add_pipe("sener", name=name, config={"max_pieces": 60, "model": model})
-    nlp.config["initialize"]["components"][name] = {"encoder": str(encoder)}
-    examples = gold_examples(nlp, [*DATA[:N_TRAINED], (EMPTY, [])])
+    config = {"max_pieces": 60, "threshold": THRESHOLD, "model": model}
+    nlp.add_pipe("sener", config=config)
+    nlp.config["initialize"]["components"]["sener"] = {"encoder": str(encoder)}
+    examples = gold_examples(nlp, [*DATA, (EMPTY, [])])
     nlp.initialize(lambda: examples)
     optimizer = build_adamw_v1(
         head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
