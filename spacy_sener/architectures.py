@@ -21,7 +21,7 @@ from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
 from .pieces import PieceTokenizer
-from .shim import Spec, TorchShim
+from .shim import Spec, TorchShim, torch_shim
 from .types import Initialization, SpanBand, SpanPairs, SpanRows, Window
 from .windows import group_windows, make_windows
 
@@ -197,7 +197,7 @@ def _build_sener(
 
 def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803 (thinc's name)
     assert Y is not None, "the component knows the labels and the encoder"
-    shim = _shim(model)
+    shim = torch_shim(model)
     spec = encoder_spec(Y.encoder, model.attrs["max_pieces"])
     spec["n_labels"] = Y.n_labels
     module = cast(SeNER, shim.build(spec))
@@ -207,7 +207,7 @@ def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = N
 
 
 def _forward_sener(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
-    tokenizer = PieceTokenizer.from_dict(_shim(model).spec["tokenizer"])
+    tokenizer = PieceTokenizer.from_dict(torch_shim(model).spec["tokenizer"])
 
     def inputs(windows: list[Window]) -> list[Tensor]:
         ids = [torch.from_numpy(window.piece_ids) for window in windows]
@@ -240,7 +240,7 @@ def _init_span_table(
     assert Y is not None, "the component knows the labels"
     tok2vec = model.get_ref("tok2vec")
     tok2vec.initialize(X=X)
-    shim = _shim(model)
+    shim = torch_shim(model)
     spec = {"input_size": _width(tok2vec), "n_labels": Y.n_labels}
     module = cast(SpanTable, shim.build(spec))
     module.set_prior(torch.as_tensor(Y.prior), torch.as_tensor(Y.mark_prior))
@@ -292,7 +292,7 @@ def _run(
     all must wait for their gradients; where they are more than one group may hold, their
     activations are computed again instead of being kept.
     """
-    shim, max_pieces = _shim(model), model.attrs["max_pieces"]
+    shim, max_pieces = torch_shim(model), model.attrs["max_pieces"]
     span_window, reach = model.attrs["span_window"], model.attrs["reach"]
     windows = make_windows(
         docs, tokenizer, max_pieces=max_pieces, span_window=reach, overlap=reach + span_window
@@ -315,13 +315,9 @@ def _stream(
     model: SpanModel, groups: list[list[Window]], inputs: Callable[[list[Window]], list[Tensor]]
 ) -> Iterator[SpanRows | SpanPairs]:
     for group in groups:
-        for part in _shim(model).stream(inputs(group), average=model.attrs["average"]):
+        for part in torch_shim(model).stream(inputs(group), average=model.attrs["average"]):
             if isinstance(part, ScoredRows):
                 yield SpanRows(group[part.texts], part.first_row, part.scores)
             else:
                 spans = part.starts, part.ends, part.labels, part.scores
                 yield SpanPairs(group[part.text], *spans)
-
-
-def _shim(model: SpanModel) -> TorchShim:
-    return cast(TorchShim, model.shims[0])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .decoding import LabelsPerSpan, Overlap, decode
 from .types import Candidates, Floats, Ints
+from .words import Words
 
 SpanScore = Literal["min", "mean"]
 
@@ -50,6 +51,32 @@ def decode_marks(
     else:
         starts, ends = flat_marks.pairs()
     candidates = flat_marks.scored(starts, ends, lowest=lowest)
+    return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
+
+
+def spans_of_tokens(
+    found: Candidates, words: Words, *, overlap: Overlap, labels_per_span: LabelsPerSpan
+) -> Candidates:
+    """Spans of words as spans of the tokens that hold any character of them.
+
+    Where spans of words share a token at their ends, they may come to be one and the same, of which
+    the best score is kept, or may not stand together any more, as `best_together` decides.
+    """
+    starts, ends = words.first[found.starts], words.last[found.ends]
+    best = np.lexsort((found.labels, -ends, starts, -found.scores))
+    spans = np.stack([starts, ends, found.labels], axis=1)[best]
+    best = np.sort(best[np.unique(spans, axis=0, return_index=True)[1]])
+    candidates = Candidates(starts[best], ends[best], found.labels[best], found.scores[best])
+    return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
+
+
+def best_together(
+    candidates: Candidates, *, overlap: Overlap, labels_per_span: LabelsPerSpan
+) -> Candidates:
+    """The best-scored candidates that may stand together; those that tie are in order of choice.
+
+    overlap, labels_per_span: as in `decode_marks`.
+    """
     kept = decode(candidates, overlap=overlap, labels_per_span="one", ties="given")
     return kept if labels_per_span == "one" else _with_all_labels(kept, candidates)
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from tokenizers import Encoding, Tokenizer
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,29 @@ class PieceTokenizer:
             list(texts), is_pretokenized=True, add_special_tokens=False
         )
 
+    @property
+    def n_pieces(self) -> int:
+        """How many pieces there are, special ones included."""
+        return int(_tokenizer(self.definition).get_vocab_size())
+
+    def with_special(self, *pieces: str) -> "PieceTokenizer":
+        """A tokenizer that has these pieces too, each one whole wherever its text is."""
+        tokenizer = Tokenizer.from_str(self.definition)
+        tokenizer.add_special_tokens(list(pieces))
+        added = (tokenizer.token_to_id(piece) for piece in pieces)
+        return replace(
+            self,
+            definition=tokenizer.to_str(),
+            special_ids=tuple(sorted({*self.special_ids, *added})),
+        )
+
+    def piece_id(self, piece: str) -> int:
+        """The number of a piece. Raises ValueError if the tokenizer does not have it."""
+        found = _tokenizer(self.definition).token_to_id(piece)
+        if found is None:
+            raise ValueError(f"The tokenizer has no piece {piece!r}.")
+        return int(found)
+
     def strings(self, ids: Iterable[int]) -> list[str]:
         """The pieces as the tokenizer writes them, such as "##ing"."""
         tokenizer = _tokenizer(self.definition)
@@ -72,8 +96,14 @@ def _tokenizer(definition: str) -> Tokenizer:
     return Tokenizer.from_str(definition)
 
 
+# What transformers 5 writes for a fast tokenizer of no class of its own, and 4 does not know.
+GENERIC_CLASS = "TokenizersBackend"
+
+
 def _load(source: str) -> Any:
     try:
+        if get_tokenizer_config(source).get("tokenizer_class") == GENERIC_CLASS:
+            return PreTrainedTokenizerFast.from_pretrained(source)
         return AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises plain Exceptions, others ImportError
         reason = " ".join(str(error).split())

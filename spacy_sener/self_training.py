@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .corpora.segments import cut
 from .evaluation.judging import reaches
-from .extensions import LABELS, register_labels
+from .extensions import LABELS
 from .optimizers import build_adamw_v1
 from .scorer import score_spans
 from .scores import span_scores
@@ -33,7 +33,6 @@ LOWEST_SCORE = 0.05
 """Down to which spans are looked at, to say how many are uncertain."""
 
 Figures = dict[str, float | None]
-register_labels()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
-from thinc.api import Optimizer
+from thinc.api import Model, Optimizer
 from thinc.shims import Shim
 from thinc.types import FloatsXd
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
@@ -240,6 +240,11 @@ class TorchShim(Shim):
             flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]  # there is one
             weights, _ = optimizer((self.id, name), _as_xp(flat), _as_xp(d_flat))
             p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
+
+
+def torch_shim(model: Model[Any, Any]) -> TorchShim:
+    """The shim of a thinc model that has a torch module."""
+    return cast(TorchShim, model.shims[0])
 
 
 def _update_average(averages: dict[Any, Tensor], key: Any, weights: Tensor, n: int) -> None:

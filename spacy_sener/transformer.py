@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from .encoders import build_encoder, encoder_spec, own_spec
 from .nn.encoder import ArrowEncoder, EncoderSettings
 from .pieces import PieceTokenizer
-from .shim import TorchShim
+from .shim import TorchShim, torch_shim
 from .sources import DEFAULT_SOURCE
 from .stitching import lay_out, owned_pieces, stitched_batch
 from .types import Window
@@ -75,7 +75,7 @@ def _init(
     source: str,
     max_pieces: int,
 ) -> None:
-    shim = _shim(model)
+    shim = torch_shim(model)
     spec = encoder_spec(source, max_pieces)
     encoder = cast(ArrowEncoder, shim.build(spec))
     shim.set_module(encoder, own_spec(spec, encoder) if shim.save_frozen else spec)
@@ -85,7 +85,7 @@ def _init(
 def _forward(
     model: TransformerModel, docs: Sequence[Doc], is_train: bool, *, max_pieces: int, overlap: int
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], Sequence[Doc]]]:
-    shim = _shim(model)
+    shim = torch_shim(model)
     tokenizer = PieceTokenizer.from_dict(shim.spec["tokenizer"])
     windows = make_windows(docs, tokenizer, max_pieces=max_pieces, span_window=0, overlap=overlap)
     groups = list(group_windows(windows, max_pieces))
@@ -121,7 +121,3 @@ def _inputs(group: list[Window], pad_id: int) -> list[Tensor]:
     ids = [torch.from_numpy(window.piece_ids) for window in group]
     sizes = torch.tensor([window.size for window in group])
     return [pad_sequence(ids, batch_first=True, padding_value=pad_id), sizes]
-
-
-def _shim(model: TransformerModel) -> TorchShim:
-    return cast(TorchShim, model.shims[0])

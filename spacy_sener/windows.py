@@ -4,14 +4,27 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Protocol, TypeVar
 
 import numpy as np
 from spacy.tokens import Doc
+from tokenizers import Encoding
 
 from .pieces import PieceTokenizer
 from .types import Ints, Window
 
 SPECIAL_PIECES = 2  # [CLS] and [SEP]
+
+
+class Sized(Protocol):
+    """A window of any kind."""
+
+    @property
+    def size(self) -> int:
+        """What it costs."""
+
+
+AnyWindow = TypeVar("AnyWindow", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,8 @@ def make_windows(
     windows = []
     for i, rows in enumerate(_document_rows(docs, tokenizer, (max_pieces - SPECIAL_PIECES) // 2)):
         starts = np.concatenate([[0], rows.sizes.cumsum()])
-        bounds = _cut(rows.sizes, max_pieces - SPECIAL_PIECES, overlap)
-        for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
+        capacity = max_pieces - SPECIAL_PIECES
+        for begin, end, owned in cut(rows.sizes, capacity, overlap, span_window=span_window):
             ids, piece_rows = _pieces(rows, starts, begin, end, tokenizer)
             covers = (
                 int(rows.tokens[begin - 1]) + 1 if begin else 0,
@@ -53,12 +66,12 @@ def make_windows(
     return windows
 
 
-def group_windows(windows: Sequence[Window], max_size: int) -> Iterator[list[Window]]:
+def group_windows(windows: Sequence[AnyWindow], max_size: int) -> Iterator[list[AnyWindow]]:
     """Windows of similar length together, each group at most `max_size` when padded.
 
     A group never needs more memory than the largest single window may.
     """
-    group: list[Window] = []
+    group: list[AnyWindow] = []
     for window in sorted(windows, key=lambda window: window.size):
         if group and window.size * (len(group) + 1) > max_size:
             yield group
@@ -80,24 +93,52 @@ def _document_rows(
     encodings = tokenizer.encode([[token.text for token in tokens] for tokens in visible])
     n_cut = 0
     for tokens, encoding in zip(indices, encodings, strict=True):
-        ids = np.array(encoding.ids, dtype=np.int64)
-        words = np.array(encoding.word_ids, dtype=np.int64)
-        sizes = np.bincount(words, minlength=len(tokens))
-        if sizes.max(initial=0) > max_token_pieces:
-            n_cut += int((sizes > max_token_pieces).sum())
-            rank = np.arange(len(ids)) - (sizes.cumsum() - sizes)[words]
-            ids = ids[rank < max_token_pieces]
-            sizes = sizes.clip(max=max_token_pieces)
+        ids, sizes = word_pieces(encoding, len(tokens))
+        n_cut += int((sizes > max_token_pieces).sum())
+        ids, sizes = first_pieces(ids, sizes, max_token_pieces)
         yield Rows(tokens[sizes > 0], sizes[sizes > 0], ids)
+    warn_of_cut(n_cut, max_token_pieces)
+
+
+def word_pieces(encoding: Encoding, n_words: int) -> tuple[Ints, Ints]:
+    """The pieces of a text, and how many each of its words has, which may be none."""
+    ids = np.array(encoding.ids, dtype=np.int64)
+    words = np.array(encoding.word_ids, dtype=np.int64)
+    return ids, np.bincount(words, minlength=n_words)
+
+
+def first_pieces(ids: Ints, sizes: Ints, most: int) -> tuple[Ints, Ints]:
+    """The same, with no more than `most` pieces of any word."""
+    if sizes.max(initial=0) <= most:
+        return ids, sizes
+    rank = np.arange(len(ids)) - np.repeat(sizes.cumsum() - sizes, sizes)
+    return ids[rank < most], sizes.clip(max=most)
+
+
+def warn_of_cut(n_cut: int, most: int) -> None:
+    """Say that words were cut, if any were."""
     if n_cut:
         warnings.warn(
-            f"{n_cut} token(s) have more than {max_token_pieces} word pieces each; only the first "
-            f"{max_token_pieces} of them were read. The tokens themselves were kept.",
+            f"{n_cut} token(s) have more than {most} word pieces each; only the first "
+            f"{most} of them were read. The tokens themselves were kept.",
             stacklevel=2,
         )
 
 
-def _cut(sizes: Ints, capacity: int, overlap: int) -> list[tuple[int, int]]:
+def cut(
+    sizes: Ints, capacity: int, overlap: int, *, span_window: int
+) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """Windows of rows [begin, end), and the rows whose spans each owns, counted from `begin`.
+
+    sizes: (rows,) pieces of each, none over `capacity`, which is that of a window. The others are
+    as in `make_windows`.
+    """
+    bounds = _bounds(sizes, capacity, overlap)
+    for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
+        yield begin, end, owned
+
+
+def _bounds(sizes: Ints, capacity: int, overlap: int) -> list[tuple[int, int]]:
     """Row ranges [begin, end) that hold at most `capacity` pieces and share `overlap` rows.
 
     Where a window has few rows, half of them are shared at most, so that windows move on. The

@@ -11,13 +11,12 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..extensions import LABELS, register_labels
+from ..extensions import LABELS
 from ..scores import span_scores
 from .files import create_text, plain_suffix
 from .gliner import gliner_record
 
 Fields = dict[str, Any]
-register_labels()
 
 
 def write_jsonl(path: Path, docs: Iterable[Doc], *, spans_key: str) -> None:

@@ -14,15 +14,13 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..extensions import LABELS, register_labels
+from ..extensions import LABELS
 from ..scores import span_scores
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
 from .jsonl import Fields, read_fields, required
 from .records import Reader, Record, WordsRecord
 from .report import Report
-
-register_labels()
 
 
 def read_gliner(path: Path, report: Report) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..extensions import register_labels
+from ..extensions import LABELS
 from . import brat, conll, gliner, jsonl, label_studio, scirex, squad, uima, webanno
 from .detect import detect_format
 from .docbin import read_docbin
@@ -29,7 +29,6 @@ READERS: dict[str, Reader] = {
     **uima.READERS,
 }
 FORMATS = ("auto", *READERS, "spacy")
-register_labels()
 
 
 def read_docs(
@@ -72,6 +71,6 @@ def doc_from_record(nlp: Language, record: Record, *, spans_key: str, report: Re
         )
     doc.user_data["doc_id"] = record.doc_id
     if record.labels:
-        doc._.gliner_labels = record.labels
+        doc._.set(LABELS, record.labels)
     report.add_doc(doc, spans_key)
     return doc

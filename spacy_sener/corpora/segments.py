@@ -8,10 +8,9 @@ import numpy as np
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span
 
-from ..extensions import LABELS, register_labels
+from ..extensions import LABELS
 
 SENTENCE_ENDS = frozenset(Sentencizer.default_punct_chars)
-register_labels()
 
 
 def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:

@@ -1,0 +1,221 @@
+"""Documents with their prompts to windows of pieces: the prompt in each, then a part of the text.
+
+What the network reads in a window is
+
+    [CLS] <<ENT>> label <<ENT>> label ... <<SEP>> words of the task, words of the text [SEP]
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .pieces import PieceTokenizer
+from .prompts import Prompt
+from .types import Ints
+from .windows import cut, first_pieces, group_windows, warn_of_cut, word_pieces
+from .words import WordKind, Words, split, words_of
+
+Prompted = tuple[Doc, Prompt]
+
+SHORT_WINDOWS_PIECES = 2048
+"""What windows may hold together, however short they are: a small window fills no accelerator."""
+
+
+@dataclass(frozen=True)
+class Markers:
+    """The pieces that give a prompt its form."""
+
+    label: int
+    """Stands before each label."""
+    end: int
+    """Stands after the last one."""
+
+
+@dataclass(frozen=True, eq=False)  # a window is itself only: arrays have no plain equality
+class PromptedWindow:
+    """A stretch of one document, behind its prompt or a part of the prompt's labels."""
+
+    item: int  # position of the document and its prompt in their batch
+    labels: tuple[int, int]  # labels [begin, end) of the prompt, asked in this window
+    n_task_words: int
+    words: tuple[int, int]  # words [begin, end) of the document
+    owned: tuple[int, int]  # those of them, counted from `begin`, that this window answers for
+    n_prompt_pieces: int  # those before the first word
+    piece_ids: Ints  # (pieces,)
+    piece_words: Ints  # (pieces,) 1-based word of each piece, those of the task first; 0 for others
+
+    @property
+    def size(self) -> int:
+        """What the window costs: its pieces."""
+        return len(self.piece_ids)
+
+    @property
+    def n_words(self) -> int:
+        """How many words it has, with those of the task."""
+        begin, end = self.words
+        return self.n_task_words + end - begin
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A batch of documents with their prompts, as the network reads it."""
+
+    prompts: list[Prompt]
+    words: list[Words]  # of each document
+    task_words: list[list[tuple[int, int]]]  # of each prompt: their characters in its task
+    windows: list[PromptedWindow]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Of some words."""
+
+    ids: Ints
+    sizes: Ints  # (words,) how many each has, which may be none
+
+
+def lay_out(
+    items: Sequence[Prompted],
+    tokenizer: PieceTokenizer,
+    markers: Markers,
+    *,
+    max_pieces: int,
+    words: WordKind,
+) -> Layout:
+    """Cut documents into windows of at most `max_pieces` pieces, a prompt in each.
+
+    Each word of a document is owned by the window that sees most around it. Labels that fill more
+    than half of a window, together with the words of the task, are asked in several passes of
+    consecutive labels; each pass has windows of its own. A document of which no word has a piece
+    has no window. Texts, labels and tasks are tokenized in one call, each different one once.
+
+    Raises ValueError, naming it, for a task or a label that alone fills more than half of a window.
+    """
+    docs = {id(doc): words_of(doc, words) for doc, _ in items}
+    prompts = [prompt for _, prompt in items]
+    tasks = {prompt.task: split(prompt.task) for prompt in prompts}
+    readings = dict.fromkeys(reading for prompt in prompts for reading in prompt.readings)
+    encodings = iter(
+        tokenizer.encode(
+            [
+                *(each.texts for each in docs.values()),
+                *([task[start:end] for start, end in spans] for task, spans in tasks.items()),
+                *([reading] for reading in readings),
+            ]
+        )
+    )
+    doc_pieces = {
+        key: Pieces(*word_pieces(next(encodings), len(each.texts))) for key, each in docs.items()
+    }
+    task_pieces = {
+        task: Pieces(*word_pieces(next(encodings), len(spans))) for task, spans in tasks.items()
+    }
+    most = max_pieces // 4
+    n_cut = sum(int((pieces.sizes > most).sum()) for pieces in doc_pieces.values())
+    doc_pieces = {
+        key: Pieces(*first_pieces(pieces.ids, pieces.sizes, most))
+        for key, pieces in doc_pieces.items()
+    }
+    label_ids = {reading: _label_ids(next(encodings).ids, markers) for reading in readings}
+    warn_of_cut(n_cut, most)
+    windows: list[PromptedWindow] = []
+    for i, (doc, prompt) in enumerate(items):
+        if len(doc_pieces[id(doc)].ids):
+            frame = _Frame(i, prompt, task_pieces[prompt.task], label_ids, tokenizer, markers)
+            windows += frame.windows(doc_pieces[id(doc)], max_pieces)
+    return Layout(
+        prompts,
+        [docs[id(doc)] for doc, _ in items],
+        [tasks[prompt.task] for prompt in prompts],
+        windows,
+    )
+
+
+def group_prompted(
+    windows: Sequence[PromptedWindow], max_pieces: int
+) -> Iterator[list[PromptedWindow]]:
+    """Windows of similar size, and with as many pieces before the first word, together.
+
+    See `group_windows`. That the prompts are of one length lets the network know them by place.
+    """
+    windows = sorted(windows, key=lambda window: window.n_prompt_pieces)
+    for _, alike in groupby(windows, key=lambda window: window.n_prompt_pieces):
+        yield from group_windows(list(alike), pieces_at_once(max_pieces))
+
+
+def pieces_at_once(max_pieces: int) -> int:
+    """Padded pieces that may go through the network together."""
+    return max(max_pieces, SHORT_WINDOWS_PIECES)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What stands around the text of one document."""
+
+    item: int
+    prompt: Prompt
+    task: Pieces
+    label_ids: Mapping[str, Ints]  # of each reading, its marker before it
+    tokenizer: PieceTokenizer
+    markers: Markers
+
+    def windows(self, text: Pieces, max_pieces: int) -> Iterator[PromptedWindow]:
+        starts = np.concatenate([[0], text.sizes.cumsum()])
+        for labels in self._passes(max_pieces):
+            prompt = self._prompt_ids(labels)
+            capacity = max_pieces - len(prompt) - len(self.task.ids) - 1  # [SEP]
+            for begin, end, owned in cut(text.sizes, capacity, capacity // 4, span_window=0):
+                ids = text.ids[starts[begin] : starts[end]]
+                sizes = np.concatenate([self.task.sizes, text.sizes[begin:end]])
+                words = np.repeat(np.arange(1, len(sizes) + 1), sizes)
+                yield PromptedWindow(
+                    item=self.item,
+                    labels=labels,
+                    n_task_words=len(self.task.sizes),
+                    words=(begin, end),
+                    owned=owned,
+                    n_prompt_pieces=len(prompt),
+                    piece_ids=np.concatenate([prompt, self.task.ids, ids, [self.tokenizer.sep_id]]),
+                    piece_words=np.pad(words, (len(prompt), 1)),
+                )
+
+    def _passes(self, max_pieces: int) -> Iterator[tuple[int, int]]:
+        """Ranges of labels that can be asked together."""
+        room = max_pieces // 2 - 2 - len(self.task.ids)  # [CLS] and the end of the labels
+        if room < 1:
+            raise ValueError(
+                f"The task {_shortened(self.prompt.task)} has {len(self.task.ids)} word pieces, "
+                f"and no label fits beside it into half of max_pieces = {max_pieces}. Shorten the "
+                "task, or set max_pieces to more."
+            )
+        begin = n_pieces = 0
+        for i, reading in enumerate(self.prompt.readings):
+            size = len(self.label_ids[reading])
+            if size > room:
+                raise ValueError(
+                    f"The label {_shortened(reading)} has {size} word pieces with its marker, "
+                    f"but no more than {room} fit into half of max_pieces = {max_pieces}, beside "
+                    f"{len(self.task.ids)} of the task. Shorten it, or set max_pieces to more."
+                )
+            if n_pieces + size > room:
+                yield begin, i
+                begin, n_pieces = i, 0
+            n_pieces += size
+        yield begin, len(self.prompt.readings)
+
+    def _prompt_ids(self, labels: tuple[int, int]) -> Ints:
+        asked = [self.label_ids[reading] for reading in self.prompt.readings[slice(*labels)]]
+        return np.concatenate([[self.tokenizer.cls_id], *asked, [self.markers.end]])
+
+
+def _label_ids(ids: Sequence[int], markers: Markers) -> Ints:
+    """A label behind its marker. A marker within its own words would be one label more."""
+    pieces = [piece for piece in ids if piece != markers.label]
+    return np.array([markers.label, *pieces], dtype=np.int64)
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
