@@ -18,6 +18,8 @@ DATA: list[tuple[str, list[tuple[int, int, str]]]] = [
     for place in ("London", "Berlin", "Zurich")
 ]
 THRESHOLD = 0.8
+# The same spans of one label: in seconds a prompted network learns no more.
+NAMES = [(text, [(start, end, "name") for start, end, _ in spans]) for text, spans in DATA]
 EMPTY = "They sell small books to many other people ."
 
 
@@ -62,15 +64,44 @@ def make_pipeline(encoder: Path, *, steps: int) -> Language:
     nlp.config["initialize"]["components"]["sener"] = {"encoder": str(encoder)}
     examples = gold_examples(nlp, [*DATA, (EMPTY, [])])
     nlp.initialize(lambda: examples)
+    _train(nlp, examples, steps)
+    return nlp
+
+
+def make_gliner_pipeline(encoder: Path, *, steps: int) -> Language:
+    """The same with the other component, which is asked for names."""
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    model = {
+        "@architectures": "spacy-sener.GLiNER.v1",
+        "dropout": 0.0,
+        "encoder": {
+            "@architectures": "spacy-sener.ArrowEncoder.v1",
+            "attention": "full",
+            "logn": False,
+            "lora": None,
+            "dropout": 0.0,
+        },
+    }
+    config = {"max_pieces": 64, "threshold": THRESHOLD, "model": model}
+    nlp.add_pipe("gliner_multitask", config=config)
+    nlp.config["initialize"]["components"]["gliner_multitask"] = {"encoder": str(encoder)}
+    examples = gold_examples(nlp, [*NAMES, (EMPTY, [])])
+    nlp.initialize(lambda: examples)
+    _train(nlp, examples, steps)
+    return nlp
+
+
+def _train(nlp: Language, examples: list[Example], steps: int) -> None:
     optimizer = build_adamw_v1(
         head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
     )
     for _ in range(steps):
         nlp.update(examples, sgd=optimizer)
-    return nlp
 
 
-def save_gold(path: Path, nlp: Language) -> Path:
-    docs = [gold_doc(nlp, text, spans) for text, spans in DATA]
+def save_gold(path: Path, data: list[tuple[str, list[tuple[int, int, str]]]]) -> Path:
+    nlp = spacy.blank("en")
+    docs = [gold_doc(nlp, text, spans) for text, spans in data]
     DocBin(docs=docs, store_user_data=True).to_disk(path)
     return path
