@@ -12,8 +12,9 @@ from golden_gliner import CASES, read_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_sener.mark_decoding import decode_marks
+from spacy_sener.mark_decoding import decode_marks, spans_of_tokens
 from spacy_sener.types import Candidates
+from spacy_sener.words import Words
 
 Cell = tuple[int, int, int, float]  # first word, last word, label, score
 
@@ -147,3 +148,41 @@ def test_a_text_in_which_everything_is_marked_has_few_candidates() -> None:
 def test_an_unknown_score_is_named() -> None:
     with pytest.raises(ValueError, match=r"'span_score' must be one of .*got 'max'"):
         decode_marks(np.zeros((1, 1, 3), dtype=np.float32), span_score="max")  # type: ignore[arg-type]
+
+
+@st.composite
+def found_in_words(draw: st.DrawFn) -> tuple[Candidates, Words, str, str]:
+    """What `decode_marks` found, and words that are finer or coarser than tokens."""
+    first = np.cumsum(draw(st.lists(st.integers(0, 2), min_size=1, max_size=8)))
+    last = np.minimum(first + draw(st.integers(0, 2)), [*first[1:], first[-1] + 2])
+    probability = st.sampled_from([0.1, 0.6, 0.7, 0.8, 0.9])
+    marks = draw(st.lists(probability, min_size=len(first) * 6, max_size=len(first) * 6))
+    overlap = draw(st.sampled_from(["flat", "nested", "any"]))
+    labels_per_span = draw(st.sampled_from(["one", "many"]))
+    found = decode_marks(
+        np.array(marks, dtype=np.float32).reshape(-1, 2, 3),
+        overlap=overlap,
+        labels_per_span=labels_per_span,
+    )
+    return found, Words(["x"] * len(first), first, last), overlap, labels_per_span
+
+
+@given(case=found_in_words())
+@settings(deadline=None)
+def test_spans_of_tokens(case: tuple[Candidates, Words, str, str]) -> None:
+    found, words, overlap, labels_per_span = case
+    kept = spans_of_tokens(found, words, overlap=overlap, labels_per_span=labels_per_span)
+    cells = as_cells(kept)
+    expanded: dict[tuple[int, int, int], float] = {}
+    for start, end, label, score in as_cells(found):
+        place = int(words.first[start]), int(words.last[end]), label
+        expanded[place] = max(score, expanded.get(place, 0))
+    for cell in cells:
+        assert expanded[cell[:3]] == cell[3]
+    for one, other in itertools.combinations(cells, 2):
+        assert one[:3] != other[:3]
+        assert not clash(one, other, overlap, labels_per_span)
+    for place in expanded.keys() - {cell[:3] for cell in cells}:  # only for a better one
+        lost = (*place, expanded[place])
+        better = [cell for cell in cells if cell[3] >= lost[3]]
+        assert any(clash(lost, cell, overlap, labels_per_span) for cell in better)

@@ -9,12 +9,17 @@ from spacy.language import Language
 from spacy.training import Example
 
 from spacy_sener.nn.gliner import GLiNER
+from spacy_sener.pieces import PieceTokenizer
+from spacy_sener.prompts import make_prompt
 
 FIRST, INNER, LAST, ALONE, OTHER = "award", "science", "paper", "berlin", "the"
 """To a marking pipeline: a span starts, goes on, ends, is one word, and is not."""
 
 SPREAD = 0.3
-"""Of random weights: so wide that marks lie well apart."""
+"""Of random weights: so wide that words and labels lie well apart."""
+TEXT = "Anna Keller was born in Zurich , and the library in Berlin made her a fellow in 2014 ."
+LOGITS = {"start": (-1.0, 1.5), "end": (-1.0, 1.5), "inside": (1.5, 1.5)}
+"""Of random weights, mean and deviation of the marks in that text: some spans, of all lengths."""
 
 
 def pipeline(encoder: Path, model: dict[str, Any] | None = None, **config: Any) -> Language:
@@ -40,8 +45,20 @@ def pipeline(encoder: Path, model: dict[str, Any] | None = None, **config: Any) 
         for name, weights in module_of(nlp).named_parameters():
             if "encoder" not in name:
                 weights.data.normal_(0, SPREAD)
+        _spread_marks(nlp)
     nlp.config["initialize"]["components"] = {}
     return nlp
+
+
+def _spread_marks(nlp: Language) -> None:
+    prompt = make_prompt(["person", "place", "house", "date"])
+    batch = component(nlp).model.predict([(nlp.make_doc(TEXT), prompt)])
+    logits = torch.cat([band.logits.flatten(0, 2) for band in batch.bands])
+    mean, deviation = torch.tensor(list(LOGITS.values())).T
+    factor = deviation / logits.std(0)
+    marks = module_of(nlp).scores.marks
+    marks.weight.data *= factor[:, None]
+    marks.bias.data.copy_((marks.bias.data - logits.mean(0)) * factor + mean)
 
 
 def marking_pipeline(encoder: Path, **options: Any) -> Language:
@@ -50,7 +67,7 @@ def marking_pipeline(encoder: Path, **options: Any) -> Language:
     nlp = pipeline(encoder, model, **options)
     module = module_of(nlp)
     with torch.no_grad():
-        _see_pieces_only(module, spacy_pieces(nlp))
+        _see_pieces_only(module, first_pieces(nlp))
         _mark_by_piece(module)
     return nlp
 
@@ -61,12 +78,12 @@ def module_of(nlp: Language) -> Any:
 
 
 def component(nlp: Language) -> Any:
+    """The `gliner_multitask` of the pipeline."""
     return nlp.get_pipe("gliner_multitask")
 
 
-def spacy_pieces(nlp: Language) -> dict[str, int]:
-    from spacy_sener.pieces import PieceTokenizer
-
+def first_pieces(nlp: Language) -> dict[str, int]:
+    """Of the words that count."""
     tokenizer = PieceTokenizer.from_dict(component(nlp).model.shims[0].spec["tokenizer"])
     words = (FIRST, INNER, LAST, ALONE)
     return {word: tokenizer.encode([[word]])[0].ids[0] for word in words}

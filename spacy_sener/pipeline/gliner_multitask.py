@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -319,9 +320,8 @@ class GLiNERMultitask(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
         """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with loading(self.name, "these bytes"):
+        with self._loading("these bytes", exclude):
             super().from_bytes(bytes_data, exclude=exclude)
-            self._check_loaded()
         return self
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
@@ -330,15 +330,20 @@ class GLiNERMultitask(TrainablePipe):
         Raises ValueError or OSError if a file is damaged or gone.
         """
         max_pieces = self.model.attrs["max_pieces"]
-        with loading(self.name, f"the folder '{path}'"):
+        with self._loading(f"the folder '{path}'", exclude):
             super().from_disk(path, exclude=exclude)
-            self._check_loaded()
         self.model.attrs["max_pieces"] = max_pieces
         return self
 
-    def _check_loaded(self) -> None:
-        if not isinstance(self.cfg.get("labels"), dict):
-            raise ValueError("the file 'cfg' holds no labels.")
+    @contextmanager
+    def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
+        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
+        if "cfg" not in exclude:
+            self.cfg["labels"] = None
+        with loading(self.name, where):
+            yield
+            if not isinstance(self.cfg["labels"], dict):
+                raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
         self._require_initialized()
