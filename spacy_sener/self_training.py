@@ -43,7 +43,8 @@ class Settings:
     learn_rate, encoder_learn_rate: at the first step; they fall to 0 linearly.
     label_smoothing: draws targets towards 0.5 by this share: of gold spans in `sener`, all in
         `gliner_multitask`.
-    dropout: as spaCy's `training.dropout`. The dropouts of `sener`'s own network are in its config.
+    dropout: as spaCy's `training.dropout`, of a thinc tok2vec below `sener`. The dropouts of the
+        networks themselves are in their config.
     batch_size: documents, or segments, in a step.
     max_length: longer documents are learned in segments of so many tokens; None leaves them whole.
     """
@@ -179,7 +180,7 @@ def annotate(
     is_mean = pipe.cfg.get("span_score") == "mean"
     lowest = threshold if is_mean else min(threshold, LOWEST_SCORE)
     with _changed(pipe.cfg, threshold=lowest):
-        for doc in nlp.pipe(tqdm(texts, desc="Annotating", unit=" docs")):
+        for doc in tqdm(nlp.pipe(texts), desc="Annotating", unit=" docs"):
             _take(found, doc, pipe.key, threshold, max_length)
     if not found.n_texts:
         raise ValueError("there are no texts to learn from")
