@@ -150,6 +150,7 @@ def boundary_loss(
     *,
     window: int,
     reach: int,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Sum the binary cross-entropy over the marks of all tokens, and over pairs of far tokens.
 
@@ -158,10 +159,12 @@ def boundary_loss(
 
     token_lengths: (batch_size,). marked: 1 at the starts, ends and insides of gold spans, else 0,
     in the shape of `evidence.marks`. gold: rows (text in the batch, first token, last token,
-    label), (n_spans, 4), those inside the window included. Returns a scalar.
+    label), (n_spans, 4), those inside the window included. label_smoothing: share by which targets
+    of 1 are drawn towards 0.5. Returns a scalar.
     """
+    yes = 1 - label_smoothing / 2
     present = torch.arange(marked.shape[1], device=marked.device) < token_lengths[:, None]
-    costs = F.binary_cross_entropy_with_logits(evidence.marks, marked, reduction="none")
+    costs = F.binary_cross_entropy_with_logits(evidence.marks, yes * marked, reduction="none")
     weight = costs.new_tensor([1.0, 1.0, 0.1])[:, None]
     loss = (costs * weight * present[..., None, None]).sum()
     if reach <= window:
@@ -170,21 +173,30 @@ def boundary_loss(
     for text, n_tokens in enumerate(token_lengths.tolist()):
         if n_tokens > window + 1:
             spans = far[far[:, 0] == text, 1:]
-            loss = loss + _pair_loss(evidence, text, n_tokens, spans, window, reach)
+            loss = loss + _pair_loss(evidence, text, n_tokens, spans, window, reach, yes)
     return loss
 
 
 def _pair_loss(
-    evidence: Evidence, text: int, n_tokens: int, gold: Tensor, window: int, reach: int
+    evidence: Evidence,
+    text: int,
+    n_tokens: int,
+    gold: Tensor,
+    window: int,
+    reach: int,
+    yes: float,
 ) -> Tensor:
-    """gold: rows (first token, last token, label) of the text's spans longer than the window."""
+    """gold: rows (first token, last token, label) of the text's spans longer than the window.
+
+    yes: the target of these.
+    """
     first, last, label = gold.T.contiguous()
     marks = evidence.marks[text, :n_tokens].detach()
     starts = torch.cat([_best(marks[:, 0]), first]).unique()
     ends = torch.cat([_best(marks[:, 1]), last]).unique()
     logits = pair_logits(evidence, text, starts, ends)
     target = torch.zeros_like(logits)
-    target[torch.searchsorted(starts, first), torch.searchsorted(ends, last), label] = 1
+    target[torch.searchsorted(starts, first), torch.searchsorted(ends, last), label] = yes
     distance = ends - starts[:, None]
     allowed = (window < distance) & (distance <= reach)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -137,10 +137,11 @@ def test_no_token_passes_the_gate() -> None:
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     window=st.integers(0, 4),
     extra=st.integers(0, 5),
+    smoothing=st.sampled_from([0.0, 0.2, 1.0]),
     data=st.data(),
 )
 def test_the_loss_is_that_of_loops_with_gradients(
-    lengths: list[int], window: int, extra: int, data: st.DataObject
+    lengths: list[int], window: int, extra: int, smoothing: float, data: st.DataObject
 ) -> None:
     n_tokens, reach = max(lengths), window + extra
     spans = [
@@ -162,18 +163,21 @@ def test_the_loss_is_that_of_loops_with_gradients(
             torch.tensor(gold, dtype=torch.long).view(-1, 4),
             window=window,
             reach=reach,
+            label_smoothing=smoothing,
         )
+    yes = 1 - smoothing / 2
     expected = torch.zeros((), dtype=torch.float64)
     for text, length in enumerate(lengths):
         p = read(evidence).marks[text, :length].sigmoid()
-        y = marked[text, :length]
+        y = yes * marked[text, :length]
         costs = -(y * p.log() + (1 - y) * (1 - p).log())
         expected = expected + costs[:, :2].sum() + costs[:, 2].sum() / 10
         for i, j in far_pairs(length, window, reach):
             x = dense(read(evidence), text, i, j, paired=True)
             for r in range(N_LABELS):
                 q = x[r].sigmoid()
-                expected = expected - (q if (text, i, j, r) in gold else 1 - q).log()
+                t = yes if (text, i, j, r) in gold else 0
+                expected = expected - t * q.log() - (1 - t) * (1 - q).log()
     torch.testing.assert_close(loss, expected)
     (gradient,) = torch.autograd.grad(loss, [evidence], retain_graph=True)
     (reference,) = torch.autograd.grad(expected, [evidence])
