@@ -4,13 +4,14 @@ A span may stand where its first word is marked as a start, its last as an end, 
 insides of its label. Marks are of whole documents, so that no span is lost where windows meet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoding import LabelsPerSpan, Overlap, decode
+from .decoding import LabelsPerSpan, Overlap, decode, join_candidates
 from .types import Candidates, Floats, Ints
 from .words import Words
 
@@ -68,6 +69,18 @@ def spans_of_tokens(
     best = np.sort(best[np.unique(spans, axis=0, return_index=True)[1]])
     candidates = Candidates(starts[best], ends[best], found.labels[best], found.scores[best])
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
+
+
+def each_label_apart(marks: Floats, find: Callable[[Floats], Candidates]) -> Candidates:
+    """The spans of each label as if there were no other, in order of the text.
+
+    find: of the marks of one label, (n_words, 1, 3), its spans.
+    """
+    parts = [find(marks[:, label : label + 1]) for label in range(marks.shape[1])]
+    found = join_candidates(
+        [replace(part, labels=part.labels + label) for label, part in enumerate(parts)]
+    )
+    return decode(found, overlap="any")
 
 
 def best_together(
