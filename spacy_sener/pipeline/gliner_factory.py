@@ -9,6 +9,7 @@ from thinc.api import Config
 from ..decoding import LabelsPerSpan, Overlap
 from ..gliner import MarkModel
 from ..mark_decoding import SpanScore
+from ..wordings import WordingName
 from .gliner_multitask import GLiNERMultitask
 
 DEFAULT_MODEL = """
@@ -36,6 +37,7 @@ lora = null
         "span_score": "min",
         "set_ents": False,
         "max_pieces": 2048,
+        "wording": "package",
         "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -52,6 +54,7 @@ def make_gliner_multitask(
     span_score: SpanScore,
     set_ents: bool,
     max_pieces: int,
+    wording: WordingName,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> GLiNERMultitask:
     """Build the component from its config block; the settings are those of `GLiNERMultitask`."""
@@ -67,5 +70,6 @@ def make_gliner_multitask(
         span_score=span_score,
         set_ents=set_ents,
         max_pieces=max_pieces,
+        wording=wording,
         scorer=scorer,
     )

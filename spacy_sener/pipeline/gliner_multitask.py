@@ -1,7 +1,7 @@
 """The component "gliner_multitask": labels in plain words, spans of any length, no training."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,25 @@ from spacy.vocab import Vocab
 
 from ..decoding import LabelsPerSpan, Overlap
 from ..gliner import MarkModel
-from ..mark_decoding import SpanScore, decode_marks, spans_of_tokens
+from ..mark_decoding import SpanScore, decode_marks, each_label_apart, spans_of_tokens
 from ..marks import Marks, stitch_marks
 from ..prompted import Layout
 from ..prompts import Prompt, make_prompt
+from ..relations import Relation
 from ..scorer import score_spans
 from ..types import Candidates, Floats
+from ..wordings import WordingName, wording_named
+from ..words import Words
+from . import tasks
+from .classification import classify
+from .finder import Found
+from .relations import HeadLabels, relate
 
 Labels = Sequence[str] | Mapping[str, str]
 """Names, or names with what the model is to read for each."""
 
-for _name, _default in (("gliner_labels", None), ("relations", [])):
-    if not Doc.has_extension(_name):
-        Doc.set_extension(_name, default=_default)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A span of the words of a task."""
-
-    start_char: int  # in the task
-    end_char: int  # exclusive
-    label: str
-    score: float
+if not Doc.has_extension("gliner_labels"):
+    Doc.set_extension("gliner_labels", default=None)
 
 
 class GLiNERMultitask(TrainablePipe):
@@ -54,8 +50,10 @@ class GLiNERMultitask(TrainablePipe):
         span_score: SpanScore = "min",
         set_ents: bool = False,
         max_pieces: int = 2048,
+        wording: WordingName = "package",
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
+        wording_named(wording)
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
         self.model = model
@@ -69,6 +67,7 @@ class GLiNERMultitask(TrainablePipe):
             "labels_per_span": labels_per_span,
             "span_score": span_score,
             "set_ents": set_ents,
+            "wording": wording,
         }
         if labels:
             self.set_labels(labels)
@@ -83,6 +82,11 @@ class GLiNERMultitask(TrainablePipe):
         """The labels that documents are asked for which name none of their own."""
         return tuple(self.cfg["labels"])
 
+    @property
+    def wording(self) -> str:
+        """Whose words tasks are put in: "package" or "paper"."""
+        return str(self.cfg["wording"])
+
     def set_labels(self, labels: Labels) -> None:
         """Ask for these labels instead, at once and without training; see `make_prompt`."""
         prompt = make_prompt(labels)
@@ -96,19 +100,21 @@ class GLiNERMultitask(TrainablePipe):
         threshold: float | None = None,
         overlap: Overlap | None = None,
         labels_per_span: LabelsPerSpan | None = None,
+        labels_apart: bool = False,
     ) -> list[SpanGroup]:
         """The spans that each document's prompt asks for; the documents stay as they are.
 
-        threshold, overlap, labels_per_span: by default the component's. One group per document, in
-        order of the text, its scores in `attrs["scores"]`.
+        threshold, overlap, labels_per_span: by default the component's. labels_apart: whether spans
+        may stand together with any of another label. One group per document, in order of the text,
+        its scores in `attrs["scores"]`.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         docs, prompts = list(docs), list(prompts)
         layout, marks = self._read(docs, prompts)
         groups = []
         for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True):
-            together = {key: settings[key] for key in ("overlap", "labels_per_span")}
-            found = spans_of_tokens(decode_marks(mine.text, **settings), words, **together)
+            find = partial(_spans, words=words, settings=settings)
+            found = each_label_apart(mine.text, find) if labels_apart else find(mine.text)
             groups.append(self._group(doc, prompt, found))
         return groups
 
@@ -133,6 +139,65 @@ class GLiNERMultitask(TrainablePipe):
             list(_found(decode_marks(mine.task, **settings), prompt, words))
             for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
         ]
+
+    def answer(
+        self,
+        docs: Iterable[Doc],
+        question: str | Sequence[str],
+        *,
+        threshold: float | None = None,
+    ) -> list[SpanGroup]:
+        """Find the answers to a question, or to one for each document; see `tasks.answer`."""
+        return tasks.answer(self, docs, question, wording=self.wording, threshold=threshold)
+
+    def summarize(self, docs: Iterable[Doc], *, threshold: float | None = None) -> list[SpanGroup]:
+        """Find what is most important in each document; see `tasks.summarize`."""
+        return tasks.summarize(self, docs, wording=self.wording, threshold=threshold)
+
+    def extract(
+        self,
+        docs: Iterable[Doc],
+        prompt: str | Sequence[str],
+        *,
+        label: str = "match",
+        threshold: float | None = None,
+    ) -> list[SpanGroup]:
+        """Find what a prompt in free words asks for; see `tasks.extract`."""
+        return tasks.extract(
+            self, docs, prompt, label=label, wording=self.wording, threshold=threshold
+        )
+
+    def relations(
+        self,
+        docs: Iterable[Doc],
+        relations: Sequence[str],
+        *,
+        heads: Sequence[Iterable[Span]] | None = None,
+        pairs: HeadLabels | None = None,
+        threshold: float | None = None,
+    ) -> list[list[Relation]]:
+        """Find what stands in relations to some spans, and set `doc._.relations`; see `relate`."""
+        return relate(
+            self,
+            docs,
+            relations,
+            heads=heads,
+            pairs=pairs,
+            spans_key=self.key,
+            wording=self.wording,
+            threshold=threshold,
+        )
+
+    def classify(
+        self,
+        docs: Iterable[Doc],
+        labels: Labels,
+        *,
+        multi: bool = False,
+        threshold: float | None = None,
+    ) -> list[dict[str, float]]:
+        """Find which classes each document is of; see `classification.classify`."""
+        return classify(self, docs, labels, multi=multi, wording=self.wording, threshold=threshold)
 
     def predict(self, docs: Sequence[Doc]) -> list[SpanGroup]:
         """The spans of each document, with their scores; the documents stay as they are."""
@@ -173,6 +238,11 @@ class GLiNERMultitask(TrainablePipe):
         ]
         scores: Floats = np.asarray(found.scores, dtype=np.float32)
         return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": scores})
+
+
+def _spans(marks: Floats, *, words: Words, settings: Mapping[str, Any]) -> Candidates:
+    together = {key: settings[key] for key in ("overlap", "labels_per_span")}
+    return spans_of_tokens(decode_marks(marks, **settings), words, **together)
 
 
 def _found(found: Candidates, prompt: Prompt, words: Sequence[tuple[int, int]]) -> Sequence[Found]:
