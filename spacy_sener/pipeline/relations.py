@@ -55,7 +55,7 @@ def relate(
     and for heads that are blank, of another document, or not a list for each document.
     """
     docs = as_docs(docs)
-    names = make_prompt(relations).labels
+    names = _checked_names(relations)
     _check_pairs(pairs, names)
     task = wording_named(wording).relations
     asked = [
@@ -80,6 +80,14 @@ def relate(
     for doc, own in zip(docs, found, strict=True):
         doc._.relations = own
     return found
+
+
+def _checked_names(relations: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(relations, str) or not relations:
+        raise ValueError(
+            f"relations must be a list of names, such as ['founded by'], got {relations!r}"
+        )
+    return make_prompt(relations).labels
 
 
 def _check_pairs(pairs: HeadLabels | None, relations: Sequence[str]) -> None:
