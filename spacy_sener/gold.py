@@ -81,15 +81,23 @@ class GoldCount:
 
     def warning(self) -> str | None:
         """One sentence on the spans that have no cell in the table, or None."""
-        if not self.left_out:
-            return None
-        reasons = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items())
         setting = "span_window" if self.reach == self.span_window else "reach"
-        return (
-            f"{sum(self.left_out.values())} annotated span(s) of the training data cannot be "
-            f"learned: {reasons} ({setting} = {self.reach}). They are left out of the loss; in "
-            "evaluation they count as missed."
-        )
+        return left_out_warning(self.left_out, f" ({setting} = {self.reach})")
+
+
+def left_out_warning(left_out: Counter[str], limit: str = "") -> str | None:
+    """One sentence on annotated spans, counted by the reason why they are left out; None of none.
+
+    limit: the setting that bounds what can be learned, if any, in brackets.
+    """
+    if not left_out:
+        return None
+    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
+    return (
+        f"{sum(left_out.values())} annotated span(s) of the training data cannot be "
+        f"learned: {reasons}{limit}. They are left out of the loss; in "
+        "evaluation they count as missed."
+    )
 
 
 def _rates(counts: Sequence[int], total: int) -> Floats:

@@ -4,7 +4,7 @@ A span may stand where its first word is marked as a start, its last as an end, 
 insides of its label. Marks are of whole documents, so that no span is lost where windows meet.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -71,16 +71,37 @@ def spans_of_tokens(
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
 
 
-def each_label_apart(marks: Floats, find: Callable[[Floats], Candidates]) -> Candidates:
-    """The spans of each label as if there were no other, in order of the text.
+def marked_spans(
+    marks: Floats,
+    words: Words,
+    *,
+    threshold: float,
+    overlap: Overlap,
+    labels_per_span: LabelsPerSpan,
+    span_score: SpanScore,
+    labels_apart: bool = False,
+) -> Candidates:
+    """The spans of tokens that the marks of a document's words say.
 
-    find: of the marks of one label, (n_words, 1, 3), its spans.
+    labels_apart: find those of each label as if there were no other. The other settings are those
+    of `decode_marks`.
     """
+
+    def find(marks: Floats) -> Candidates:
+        found = decode_marks(
+            marks,
+            threshold=threshold,
+            overlap=overlap,
+            labels_per_span=labels_per_span,
+            span_score=span_score,
+        )
+        return spans_of_tokens(found, words, overlap=overlap, labels_per_span=labels_per_span)
+
+    if not labels_apart:
+        return find(marks)
     parts = [find(marks[:, label : label + 1]) for label in range(marks.shape[1])]
-    found = join_candidates(
-        [replace(part, labels=part.labels + label) for label, part in enumerate(parts)]
-    )
-    return decode(found, overlap="any")
+    parts = [replace(part, labels=part.labels + label) for label, part in enumerate(parts)]
+    return decode(join_candidates(parts), overlap="any")
 
 
 def best_together(

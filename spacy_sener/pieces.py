@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +60,22 @@ class PieceTokenizer:
         """Pieces of each text, given as words: `.ids` and `.word_ids`, no special pieces."""
         return _tokenizer(self.definition).encode_batch(
             list(texts), is_pretokenized=True, add_special_tokens=False
+        )
+
+    @property
+    def n_pieces(self) -> int:
+        """How many pieces there are, special ones included."""
+        return int(_tokenizer(self.definition).get_vocab_size())
+
+    def with_special(self, *pieces: str) -> "PieceTokenizer":
+        """A tokenizer that has these pieces too, each one whole wherever its text is."""
+        tokenizer = Tokenizer.from_str(self.definition)
+        tokenizer.add_special_tokens(list(pieces))
+        added = (tokenizer.token_to_id(piece) for piece in pieces)
+        return replace(
+            self,
+            definition=tokenizer.to_str(),
+            special_ids=tuple(sorted({*self.special_ids, *added})),
         )
 
     def piece_id(self, piece: str) -> int:

@@ -20,8 +20,8 @@ from .words import WordKind, Words, split, words_of
 
 Prompted = tuple[Doc, Prompt]
 
-PIECES_AT_ONCE = 2048
-"""Padded pieces that go through the network together, if no window is longer by itself."""
+SHORT_WINDOWS_PIECES = 2048
+"""What windows may hold together, however short they are: a small window fills no accelerator."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,16 @@ def group_prompted(
 ) -> Iterator[list[PromptedWindow]]:
     """Windows of similar size, and with as many pieces before the first word, together.
 
-    See `group_windows`. Where windows are short many are read at once, as an accelerator needs it.
+    See `group_windows`. That the prompts are of one length lets the network know them by place.
     """
     windows = sorted(windows, key=lambda window: window.n_prompt_pieces)
     for _, alike in groupby(windows, key=lambda window: window.n_prompt_pieces):
-        yield from group_windows(list(alike), max(max_pieces, PIECES_AT_ONCE))
+        yield from group_windows(list(alike), pieces_at_once(max_pieces))
+
+
+def pieces_at_once(max_pieces: int) -> int:
+    """Padded pieces that may go through the network together."""
+    return max(max_pieces, SHORT_WINDOWS_PIECES)
 
 
 @dataclass(frozen=True)

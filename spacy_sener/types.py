@@ -80,6 +80,16 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A span in the words of a task, which stand before a text."""
+
+    start_char: int  # in the task
+    end_char: int  # exclusive
+    label: str
+    score: float  # probability
+
+
+@dataclass(frozen=True)
 class Initialization:
     """What a model must know of the data before its first update."""
 

@@ -27,7 +27,7 @@ class Wording:
         return self.extraction.format(_not_blank("prompt", prompt))
 
 
-WORDINGS: dict[str, Wording] = {
+WORDINGS: dict[WordingName, Wording] = {
     # gliner.multitask of the authors' package, 0.2.29.
     "package": Wording(
         question="Answer the following question: {} \n ",
@@ -47,13 +47,6 @@ WORDINGS: dict[str, Wording] = {
         summary_threshold=0.1,
     ),
 }
-
-
-def wording_named(name: str) -> Wording:
-    """The wording of the package or the paper. Raises ValueError for any other name."""
-    if name not in WORDINGS:
-        raise ValueError(f"wording must be one of {sorted(WORDINGS)}, not {name!r}.")
-    return WORDINGS[name]
 
 
 def _not_blank(kind: str, text: str) -> str:

@@ -7,8 +7,9 @@ from itertools import islice
 from spacy.tokens import Doc
 
 from ..prompts import make_prompt
-from ..wordings import wording_named
-from .finder import Finder, Found, as_docs
+from ..types import Found
+from ..wordings import WORDINGS
+from .finder import Finder, as_docs
 
 MATCH = "match"
 SEPARATOR = ", "
@@ -20,7 +21,6 @@ def classify(
     labels: Sequence[str] | Mapping[str, str],
     *,
     multi: bool = False,
-    wording: str = "package",
     threshold: float | None = None,
 ) -> list[dict[str, float]]:
     """Find which classes each document is of.
@@ -38,7 +38,7 @@ def classify(
     """
     docs = as_docs(docs)
     classes = make_prompt(labels)
-    task, places = _task(wording_named(wording).classes, classes.readings)
+    task, places = _task(WORDINGS[finder.wording].classes, classes.readings)
     answers = finder.find_in_task(
         docs,
         [make_prompt([MATCH], task=task)] * len(docs),

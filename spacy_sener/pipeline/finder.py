@@ -1,27 +1,31 @@
 """What the tasks need of the component that finds spans."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from spacy.tokens import Doc, SpanGroup
 
 from ..decoding import LabelsPerSpan, Overlap
 from ..prompts import Prompt
-
-
-@dataclass(frozen=True)
-class Found:
-    """A span of the words of a task."""
-
-    start_char: int  # in the task
-    end_char: int  # exclusive
-    label: str
-    score: float
+from ..types import Found
+from ..wordings import WordingName
 
 
 class Finder(Protocol):
-    """Finds what prompts name; the component `GLiNERMultitask` is one."""
+    """Finds what prompts name; the component `GLiNERMultitask` is one.
+
+    The functions that take one as their first argument are its methods.
+    """
+
+    @property
+    def key(self) -> str:
+        """Key of `doc.spans` that its own spans are written to."""
+        ...
+
+    @property
+    def wording(self) -> WordingName:
+        """How tasks are put."""
+        ...
 
     def find(
         self,

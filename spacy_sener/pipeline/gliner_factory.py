@@ -38,6 +38,10 @@ lora = null
         "set_ents": False,
         "max_pieces": 2048,
         "wording": "package",
+        "alpha": 0.75,
+        "gamma": 0.0,
+        "label_smoothing": 0.0,
+        "max_train_labels": 30,
         "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -55,6 +59,10 @@ def make_gliner_multitask(
     set_ents: bool,
     max_pieces: int,
     wording: WordingName,
+    alpha: float | None,
+    gamma: float,
+    label_smoothing: float,
+    max_train_labels: int,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> GLiNERMultitask:
     """Build the component from its config block; the settings are those of `GLiNERMultitask`."""
@@ -71,5 +79,9 @@ def make_gliner_multitask(
         set_ents=set_ents,
         max_pieces=max_pieces,
         wording=wording,
+        alpha=alpha,
+        gamma=gamma,
+        label_smoothing=label_smoothing,
+        max_train_labels=max_train_labels,
         scorer=scorer,
     )

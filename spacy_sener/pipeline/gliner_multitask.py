@@ -1,40 +1,67 @@
-"""The component "gliner_multitask": labels in plain words, spans of any length, no training."""
+"""The component "gliner_multitask": spans of any length, their labels named in plain words."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
 
-import numpy as np
 from spacy.errors import Errors
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
+from thinc.api import Optimizer
+from torch import Tensor
 
-from ..decoding import LabelsPerSpan, Overlap
-from ..gliner import MarkModel
-from ..mark_decoding import SpanScore, decode_marks, each_label_apart, spans_of_tokens
-from ..marks import Marks, stitch_marks
+from ..checkpoints import gliner_folder
+from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
+from ..gliner import GLiNERSource, MarkModel
+from ..gold import GoldCount, gold_spans, left_out_warning
+from ..mark_decoding import SpanScore, decode_marks, marked_spans
+from ..mark_gold import gold_words, training_prompt
+from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
+from ..nn.mark_loss import MarkLoss
 from ..prompted import Layout
 from ..prompts import Prompt, make_prompt
-from ..relations import Relation
 from ..scorer import score_spans
-from ..types import Candidates, Floats
-from ..wordings import WordingName, wording_named
-from ..words import Words
-from . import tasks
-from .classification import classify
-from .finder import Found
-from .relations import HeadLabels, relate
+from ..sources import DEFAULT_SOURCE
+from ..types import Found
+from ..wordings import WordingName
+from . import classification, relations, tasks
+from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
+from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .groups import best_disjoint, found_in_task, span_group
 
-Labels = Sequence[str] | Mapping[str, str]
-"""Names, or names with what the model is to read for each."""
-
-if not Doc.has_extension("gliner_labels"):
-    Doc.set_extension("gliner_labels", default=None)
+OVERLAPS = ("nested", "flat", "any")
+MIN_PIECES = 16  # of a window: half for the prompt
 
 
 class GLiNERMultitask(TrainablePipe):
-    """Find spans of labels that are named in plain words, and write them with their scores."""
+    """Find spans of labels that are named in plain words, and write them with their scores.
+
+    model (Model[Sequence[tuple[Doc, Prompt]], MarkedBatch]): Gives the marks of words.
+    labels (list or dict): Names, or {name: description}, in which case the model reads the
+        descriptions. `doc._.gliner_labels`, of the same form, overrides them for one document.
+    spans_key (str): Where spans are read from and written to: `doc.spans[spans_key]`, with their
+        probabilities in `doc.spans[spans_key].attrs["scores"]`.
+    threshold (float): The marks of a span that is kept lie over it.
+    overlap (str): Which spans may stand together: "nested", "flat" or "any". This holds for spans
+        of tokens: where the model's words are finer, two spans that share no word may clash.
+    labels_per_span (str): "one" to keep a span's best label only, or "many".
+    span_score (str): "min" for the lowest of a span's marks, "mean" for the mean of its insides.
+    set_ents (bool): Also set `doc.ents` to the best spans that do not overlap.
+    max_pieces (int): Longest stretch of text that the model sees at once, in word pieces, the
+        prompt included. Longer documents are covered by overlapping windows with the prompt in
+        each. Labels that fill more than half of it are asked in several passes.
+    wording (str): How tasks are put: as in the authors' "package", or in their "paper".
+    alpha (float): Weight in the loss of targets of 1, those of 0 having 1 - alpha; None for alike.
+    gamma (float): How much less in the loss what is nearly right counts.
+    label_smoothing (float): Targets are drawn towards 0.5 by this share.
+    max_train_labels (int): Labels that a document is asked for in training: those that it has, and
+        others that are drawn at random.
+    """
 
     def __init__(
         self,
@@ -51,9 +78,25 @@ class GLiNERMultitask(TrainablePipe):
         set_ents: bool = False,
         max_pieces: int = 2048,
         wording: WordingName = "package",
+        alpha: float | None = 0.75,
+        gamma: float = 0.0,
+        label_smoothing: float = 0.0,
+        max_train_labels: int = 30,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
-        wording_named(wording)
+        check_choice(name, "overlap", overlap, OVERLAPS)
+        check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
+        check_choice(name, "span_score", span_score, get_args(SpanScore))
+        check_choice(name, "wording", wording, get_args(WordingName))
+        check_threshold(name, threshold)
+        for setting, value, least in (
+            ("max_pieces", max_pieces, MIN_PIECES),
+            ("max_train_labels", max_train_labels, 1),
+        ):
+            if value < least:
+                raise ValueError(
+                    f"[components.{name}] {setting} must be at least {least}, not {value}."
+                )
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
         self.model = model
@@ -68,7 +111,14 @@ class GLiNERMultitask(TrainablePipe):
             "span_score": span_score,
             "set_ents": set_ents,
             "wording": wording,
+            "alpha": alpha,
+            "gamma": gamma,
+            "label_smoothing": label_smoothing,
+            "max_train_labels": max_train_labels,
         }
+        self._loss_settings()  # raises what is wrong with them
+        self._n_updates = 0
+        self._warner = Warner()
         if labels:
             self.set_labels(labels)
 
@@ -83,14 +133,79 @@ class GLiNERMultitask(TrainablePipe):
         return tuple(self.cfg["labels"])
 
     @property
-    def wording(self) -> str:
-        """Whose words tasks are put in: "package" or "paper"."""
-        return str(self.cfg["wording"])
+    def wording(self) -> WordingName:
+        """How tasks are put."""
+        return cast(WordingName, self.cfg["wording"])
+
+    @property
+    def label_data(self) -> dict[str, str]:
+        """The labels with what the model reads for each, as `spacy init labels` saves them."""
+        return dict(self.cfg["labels"])
+
+    def add_label(self, label: str) -> int:
+        """Ask for one more label, also after training. Returns 0 if it was there, else 1."""
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        self.set_labels({**self.cfg["labels"], label: label})
+        return 1
 
     def set_labels(self, labels: Labels) -> None:
-        """Ask for these labels instead, at once and without training; see `make_prompt`."""
+        """Ask for these labels and no others. Raises ValueError as `make_prompt` does."""
         prompt = make_prompt(labels)
         self.cfg["labels"] = dict(zip(prompt.labels, prompt.readings, strict=True))
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | dict[str, str] | None = None,
+        encoder: str | None = None,
+        checkpoint: str | None = None,
+    ) -> None:
+        """Load a checkpoint, or make a new network over a pretrained encoder.
+
+        get_examples (Callable): Gives the training examples; all of them are read once. If the
+            component has no labels, it takes those of the examples.
+        labels (Optional): In place of the component's.
+        encoder (Optional[str]): For a new network: a hub name, a folder, or "package:NAME" for a
+            folder that an installed Python package carries.
+        checkpoint (Optional[str]): A checkpoint of GLiNER: a folder, or a hub name.
+
+        Warns once, with counts, of spans that cannot be learned. Raises ValueError if both an
+        encoder and a checkpoint are given, if a new network has no label to learn, and for gold
+        spans of labels that their document is not asked for.
+        """
+        if encoder is not None and checkpoint is not None:
+            raise ValueError(
+                f"[initialize.components.{self.name}] has encoder = '{encoder}' and checkpoint = "
+                f"'{checkpoint}': set one of them to null. A checkpoint has an encoder of its own."
+            )
+        if labels is not None:
+            self.set_labels(labels)
+        count = GoldCount(span_window=sys.maxsize, reach=sys.maxsize)
+        asked = labels_of(
+            get_examples(),
+            self.cfg["labels"],
+            count,
+            spans_key=self.key,
+            name=self.name,
+            may_have_none=checkpoint is not None,
+        )
+        if asked:
+            self.set_labels(asked)
+        if checkpoint is not None:
+            source = GLiNERSource(checkpoint=str(gliner_folder(checkpoint)))
+        else:
+            prior = count.mark_prior(list(count.label_cells)) if count.label_cells else None
+            source = GLiNERSource(
+                encoder=encoder or DEFAULT_SOURCE,
+                prior=None if prior is None else prior.mean(axis=1),
+            )
+        self.model.initialize(Y=source)
+        self._warner.warn(left_out_warning(count.left_out))
 
     def find(
         self,
@@ -104,19 +219,22 @@ class GLiNERMultitask(TrainablePipe):
     ) -> list[SpanGroup]:
         """The spans that each document's prompt asks for; the documents stay as they are.
 
-        threshold, overlap, labels_per_span: by default the component's. labels_apart: whether spans
-        may stand together with any of another label. One group per document, in order of the text,
-        its scores in `attrs["scores"]`.
+        threshold, overlap, labels_per_span: by default the component's. labels_apart: find those of
+        each label as if there were no other. Returns a group for each document, in order of the
+        text, with the scores in `attrs["scores"]`. Raises ValueError if there is not one prompt for
+        each document, and for a label or a task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         docs, prompts = list(docs), list(prompts)
         layout, marks = self._read(docs, prompts)
-        groups = []
-        for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True):
-            find = partial(_spans, words=words, settings=settings)
-            found = each_label_apart(mine.text, find) if labels_apart else find(mine.text)
-            groups.append(self._group(doc, prompt, found))
-        return groups
+        found = [
+            marked_spans(mine.text, words, labels_apart=labels_apart, **settings)
+            for words, mine in zip(layout.words, marks, strict=True)
+        ]
+        return [
+            span_group(doc, each, prompt.labels, name=self.key)
+            for doc, prompt, each in zip(docs, prompts, found, strict=True)
+        ]
 
     def find_in_task(
         self,
@@ -129,75 +247,22 @@ class GLiNERMultitask(TrainablePipe):
     ) -> list[list[Found]]:
         """The spans of each prompt's task, in its order, that the document makes the model mark.
 
-        The settings are those of `find`. Of a document that is read in several windows the highest
+        Settings and errors as of `find`. Of a document that is read in several windows the highest
         marks count. One without words gets no answer.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         prompts = list(prompts)
         layout, marks = self._read(list(docs), prompts)
         return [
-            list(_found(decode_marks(mine.task, **settings), prompt, words))
+            found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
             for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
         ]
 
-    def answer(
-        self,
-        docs: Iterable[Doc],
-        question: str | Sequence[str],
-        *,
-        threshold: float | None = None,
-    ) -> list[SpanGroup]:
-        """Find the answers to a question, or to one for each document; see `tasks.answer`."""
-        return tasks.answer(self, docs, question, wording=self.wording, threshold=threshold)
-
-    def summarize(self, docs: Iterable[Doc], *, threshold: float | None = None) -> list[SpanGroup]:
-        """Find what is most important in each document; see `tasks.summarize`."""
-        return tasks.summarize(self, docs, wording=self.wording, threshold=threshold)
-
-    def extract(
-        self,
-        docs: Iterable[Doc],
-        prompt: str | Sequence[str],
-        *,
-        label: str = "match",
-        threshold: float | None = None,
-    ) -> list[SpanGroup]:
-        """Find what a prompt in free words asks for; see `tasks.extract`."""
-        return tasks.extract(
-            self, docs, prompt, label=label, wording=self.wording, threshold=threshold
-        )
-
-    def relations(
-        self,
-        docs: Iterable[Doc],
-        relations: Sequence[str],
-        *,
-        heads: Sequence[Iterable[Span]] | None = None,
-        pairs: HeadLabels | None = None,
-        threshold: float | None = None,
-    ) -> list[list[Relation]]:
-        """Find what stands in relations to some spans, and set `doc._.relations`; see `relate`."""
-        return relate(
-            self,
-            docs,
-            relations,
-            heads=heads,
-            pairs=pairs,
-            spans_key=self.key,
-            wording=self.wording,
-            threshold=threshold,
-        )
-
-    def classify(
-        self,
-        docs: Iterable[Doc],
-        labels: Labels,
-        *,
-        multi: bool = False,
-        threshold: float | None = None,
-    ) -> list[dict[str, float]]:
-        """Find which classes each document is of; see `classification.classify`."""
-        return classify(self, docs, labels, multi=multi, wording=self.wording, threshold=threshold)
+    answer = tasks.answer
+    summarize = tasks.summarize
+    extract = tasks.extract
+    relations = relations.find_relations
+    classify = classification.classify
 
     def predict(self, docs: Sequence[Doc]) -> list[SpanGroup]:
         """The spans of each document, with their scores; the documents stay as they are."""
@@ -205,50 +270,125 @@ class GLiNERMultitask(TrainablePipe):
         return self.find(docs, [self._prompt(doc) for doc in docs])
 
     def set_annotations(self, docs: Sequence[Doc], predictions: Sequence[SpanGroup]) -> None:
-        """Write the spans to `doc.spans`, and `doc.ents` if set so."""
+        """Write the spans to `doc.spans`, their scores beside them, and `doc.ents` if set so."""
         for doc, group in zip(docs, predictions, strict=True):
             doc.spans[self.key] = group
+            if self.cfg["set_ents"]:
+                doc.set_ents(best_disjoint(group))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples, each asked for its own labels and some others.
+
+        The labels are those of `example.reference._.gliner_labels`, else the component's.
+
+        drop (float): Has no effect: the dropouts are set in the model's config.
+        losses (Optional[dict[str, float]]): Takes the loss under the component's name.
+
+        Raises ValueError if the loss is not a finite number, naming the update and the documents,
+        and for gold spans of labels that their document is not asked for.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "GLiNERMultitask.update")
+        self._require_initialized()
+        prompts = [self._training_prompt(example) for example in examples]
+        docs = [example.predicted for example in examples]
+        batch, backprop = self.model.begin_update(list(zip(docs, prompts, strict=True)))
+        loss, d_logits = self.get_loss(examples, batch)
+        self._n_updates += 1
+        references = [example.reference for example in examples]
+        require_finite(self.name, loss, references, step=self._n_updates)
+        backprop(d_logits)
+        if sgd:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: MarkedBatch
+    ) -> tuple[float, list[Tensor]]:
+        """The loss and its gradient in the logits of each band, as `model.begin_update` gives them.
+
+        See `marks.batch_loss`. Spans of labels that the prompt of their document does not have are
+        left out.
+        """
+        left_out: Counter[str] = Counter()
+        layout, gold = scores.layout, []
+        for example, words, prompt in zip(examples, layout.words, layout.prompts, strict=True):
+            spans = gold_spans(example, self.key, left_out)
+            asked = [span for span in spans if span.label in prompt.labels]
+            gold.append(gold_words(asked, words, prompt))
+        self._warner.warn(left_out_warning(left_out))
+        return batch_loss(scores, gold, self._loss_settings())
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
+        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
+        with loading(self.name, "these bytes"):
+            super().from_bytes(bytes_data, exclude=exclude)
+            self._check_loaded()
+        return self
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
+        """Load what `to_disk` wrote; `max_pieces` stays what the config says.
+
+        Raises ValueError or OSError if a file is damaged or gone.
+        """
+        max_pieces = self.model.attrs["max_pieces"]
+        with loading(self.name, f"the folder '{path}'"):
+            super().from_disk(path, exclude=exclude)
+            self._check_loaded()
+        self.model.attrs["max_pieces"] = max_pieces
+        return self
+
+    def _check_loaded(self) -> None:
+        if not isinstance(self.cfg.get("labels"), dict):
+            raise ValueError("the file 'cfg' holds no labels.")
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))
-        answer = self.model.predict(list(zip(docs, prompts, strict=True)))
-        return answer.layout, stitch_marks(answer.layout, answer.bands)
+        self._require_initialized()
+        if len(docs) != len(prompts):
+            raise ValueError(
+                f"There must be one prompt for each document, got {len(docs)} documents and "
+                f"{len(prompts)} prompts."
+            )
+        batch = self.model.predict(list(zip(docs, prompts, strict=True)))
+        return batch.layout, stitch_marks(batch)
 
     def _decoding(
-        self, threshold: float | None, overlap: Overlap | None, labels_per_span: str | None
+        self,
+        threshold: float | None,
+        overlap: Overlap | None,
+        labels_per_span: LabelsPerSpan | None,
     ) -> dict[str, Any]:
+        """What `decode_marks` is told: the component's settings, where nothing else is given."""
         given = {"threshold": threshold, "overlap": overlap, "labels_per_span": labels_per_span}
-        settings = {key: self.cfg[key] if value is None else value for key, value in given.items()}
-        return {**settings, "span_score": self.cfg["span_score"]}
+        own = {key: self.cfg[key] for key in (*given, "span_score")}
+        settings = own | {key: value for key, value in given.items() if value is not None}
+        check_threshold(self.name, settings["threshold"])
+        check_choice(self.name, "overlap", settings["overlap"], OVERLAPS)
+        check_choice(self.name, "labels_per_span", settings["labels_per_span"], LABELS_PER_SPAN)
+        return settings
+
+    def _loss_settings(self) -> MarkLoss:
+        names = ("alpha", "gamma", "label_smoothing")
+        return MarkLoss(**{name: self.cfg[name] for name in names})
 
     def _prompt(self, doc: Doc) -> Prompt:
-        own = doc._.gliner_labels
-        if own is None and not self.labels:
-            raise ValueError(
-                f"'{self.name}' was told no labels to look for. Set [components.{self.name}] "
-                "labels, or doc._.gliner_labels of the document."
-            )
-        return make_prompt(self.cfg["labels"] if own is None else own)
+        return prompt_of(doc, self.cfg["labels"], name=self.name)
 
-    def _group(self, doc: Doc, prompt: Prompt, found: Candidates) -> SpanGroup:
-        spans = [
-            Span(doc, int(start), int(end) + 1, label=prompt.labels[label])
-            for start, end, label in zip(found.starts, found.ends, found.labels, strict=True)
-        ]
-        scores: Floats = np.asarray(found.scores, dtype=np.float32)
-        return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": scores})
+    def _training_prompt(self, example: Example) -> Prompt:
+        asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
+        require_asked(gold, asked.labels, name=self.name)
+        return training_prompt(asked, gold, self.cfg["max_train_labels"])
 
-
-def _spans(marks: Floats, *, words: Words, settings: Mapping[str, Any]) -> Candidates:
-    together = {key: settings[key] for key in ("overlap", "labels_per_span")}
-    return spans_of_tokens(decode_marks(marks, **settings), words, **together)
-
-
-def _found(found: Candidates, prompt: Prompt, words: Sequence[tuple[int, int]]) -> Sequence[Found]:
-    return [
-        Found(words[first][0], words[last][1], prompt.labels[label], float(score))
-        for first, last, label, score in zip(
-            found.starts, found.ends, found.labels, found.scores, strict=True
-        )
-    ]
+    def _require_initialized(self) -> None:
+        if not self.model.has_dim("nO"):
+            raise ValueError(Errors.E109.format(name=self.name))

@@ -6,18 +6,22 @@ from typing import Any, cast
 import spacy
 from spacy.language import Language
 
-from ..checkpoints import read_gliner_config
+from ..checkpoints import GLiNERConfig, gliner_folder, read_gliner_config
 from ..gliner import GLiNERSource
 from ..nn.attention_pattern import AttentionKind
 from ..nn.position_table import position_capacity
-from .gliner_multitask import GLiNERMultitask, Labels
+from .asked import Labels
+from .gliner_multitask import GLiNERMultitask
 
 ARROW_MAX_PIECES = 8192
-PIECES_PER_WORD = 4 / 3  # of English prose, about, and with a prompt before it
+"""Of a window with attention whose cost is linear."""
+
+PIECES_PER_WORD = 4 / 3
+"""Of English prose, about: how the length that a checkpoint was trained on, in words, is read."""
 
 
 def pipeline_from_gliner(
-    folder: str | Path,
+    source: str | Path,
     *,
     labels: Labels = (),
     attention: AttentionKind = "full",
@@ -27,26 +31,51 @@ def pipeline_from_gliner(
 ) -> Language:
     """A blank pipeline with one component, `gliner_multitask`, that answers as GLiNER does.
 
-    folder: of the checkpoint. labels: asked of documents that name none of their own; may be empty.
-    attention: "full", as the checkpoint was trained, or "arrow". max_pieces: of a window; by
-    default, for "full", as many as the encoder has positions for.
+    It differs from GLiNER in reading all of a text: what is longer than a window is covered by
+    several, and a word without pieces does not shift those after it.
+
+    source: folder of the checkpoint, or its hub name. labels: asked of documents that name none of
+    their own; may be empty. attention: "full", as the checkpoint was trained, or "arrow" with a
+    global prompt. piece_window: of "arrow", to either side, in pieces. max_pieces: of a window; by
+    default, for "full", as many as the checkpoint has positions for, or was trained on, and 8192
+    for "arrow".
+    Raises what `load_gliner_checkpoint` does, and ValueError for a checkpoint without a fast
+    tokenizer.
     """
+    folder = gliner_folder(source)
     config = read_gliner_config(folder)
-    if max_pieces is None:
-        capacity = position_capacity(config.encoder) or int(config.max_words * PIECES_PER_WORD)
-        max_pieces = capacity if attention == "full" else max(capacity, ARROW_MAX_PIECES)
-    encoder: dict[str, Any] = {
-        "@architectures": "spacy-sener.ArrowEncoder.v1",
-        "attention": attention,
-        "piece_window": piece_window,
-        "logn": False,
-        "lora": None,
-    }
-    model = {"@architectures": "spacy-sener.GLiNER.v1", "encoder": encoder}
     nlp = spacy.blank(lang)
-    pipe_config = {"model": model, "max_pieces": max_pieces}
+    pipe_config = {
+        "model": _model_config(config, attention, piece_window),
+        "max_pieces": max_pieces or _max_pieces(config, attention),
+    }
     gliner = cast(GLiNERMultitask, nlp.add_pipe("gliner_multitask", config=pipe_config))
     gliner.model.initialize(Y=GLiNERSource(checkpoint=str(folder)))
     if labels:
         gliner.set_labels(labels)
     return nlp
+
+
+def _max_pieces(config: GLiNERConfig, attention: AttentionKind) -> int:
+    trained = position_capacity(config.encoder) or round(config.max_words * PIECES_PER_WORD)
+    return trained if attention == "full" else max(trained, ARROW_MAX_PIECES)
+
+
+def _model_config(
+    config: GLiNERConfig, attention: AttentionKind, piece_window: int
+) -> dict[str, Any]:
+    settings = config.settings
+    return {
+        "@architectures": "spacy-sener.GLiNER.v1",
+        "hidden_size": settings.hidden_size,
+        "pooling": settings.pooling,
+        "n_lstm_layers": settings.n_lstm_layers,
+        "dropout": settings.dropout,
+        "encoder": {
+            "@architectures": "spacy-sener.ArrowEncoder.v1",
+            "attention": attention,
+            "piece_window": piece_window,
+            "logn": False,
+            "lora": None,
+        },
+    }

@@ -7,7 +7,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..prompts import make_prompt
 from ..relations import Relation
-from ..wordings import wording_named
+from ..wordings import WORDINGS
 from .finder import Finder, as_docs
 
 HeadLabels = Mapping[str, Sequence[str]]
@@ -27,22 +27,21 @@ class Question:
         return f"{_reading(self.heads[0])} <> {self.relation}"
 
 
-def relate(
+def find_relations(
     finder: Finder,
     docs: Iterable[Doc],
     relations: Sequence[str],
     *,
     heads: Sequence[Iterable[Span]] | None = None,
     pairs: HeadLabels | None = None,
-    spans_key: str = "sc",
-    wording: str = "package",
     threshold: float | None = None,
 ) -> list[list[Relation]]:
     """Find what the heads of each document stand in the relations to.
 
     relations: their names, in plain words. heads: spans of each document to ask about; by default
-    its entities, and where it has none, `doc.spans[spans_key]`. pairs: for some of the relations,
-    the labels of heads to ask about. threshold: None for the component's.
+    its entities, and where it has none, what it has in `doc.spans` under the component's key.
+    pairs: for some of the relations, the labels of heads to ask about. threshold: None for the
+    component's.
 
     Returns the relations of each document in order of their heads, then of `relations`, then of
     their tails, and sets `doc._.relations` to them. Heads of one text are asked about once, since
@@ -57,9 +56,9 @@ def relate(
     docs = as_docs(docs)
     names = _checked_names(relations)
     _check_pairs(pairs, names)
-    task = wording_named(wording).relations
+    task = WORDINGS[finder.wording].relations
     asked = [
-        _questions(own, names, pairs or {}) for own in _heads_of(docs, heads, spans_key=spans_key)
+        _questions(own, names, pairs or {}) for own in _heads_of(docs, heads, spans_key=finder.key)
     ]
     some = [i for i, questions in enumerate(asked) if questions]
     # Named by number: two heads and relations that hold "<>" may read the same when put together.

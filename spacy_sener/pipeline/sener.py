@@ -1,19 +1,15 @@
 """The component "sener": long, nested spans of texts of any length, with scores."""
 
-import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
@@ -34,7 +30,6 @@ from ..gold import (
     GoldCount,
     GoldSpan,
     count_unseen,
-    describe,
     gold_cells,
     gold_marks,
     gold_spans,
@@ -45,6 +40,8 @@ from ..rehearsal import difference, halved
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
+from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .groups import best_disjoint, span_group
 
 
 class SeNER(TrainablePipe):
@@ -75,10 +72,9 @@ class SeNER(TrainablePipe):
         max_pieces: int = 2048,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
-        _check_choice(name, "overlap", overlap, OVERLAPS)
-        _check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
+        check_choice(name, "overlap", overlap, OVERLAPS)
+        check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
+        check_threshold(name, threshold)
         span_window = model.attrs["span_window"]
         if max_pieces < span_window + 3:
             raise ValueError(
@@ -100,7 +96,7 @@ class SeNER(TrainablePipe):
             "set_ents": set_ents,
         }
         self._n_updates = 0
-        self._warned = False
+        self._warner = Warner()
         self._rehearsal_model: SpanModel | None = None
 
     @property
@@ -161,7 +157,7 @@ class SeNER(TrainablePipe):
         priors = count.prior(self.labels), count.mark_prior(self.labels)
         settings = Initialization(len(self.labels), *priors, encoder)
         self.model.initialize(X=docs, Y=settings)
-        self._warn_once(count.warning())
+        self._warner.warn(count.warning())
 
     def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
         """The spans of each document, with their scores; the documents stay as they are."""
@@ -180,14 +176,10 @@ class SeNER(TrainablePipe):
     def set_annotations(self, docs: Sequence[Doc], predictions: Sequence[Candidates]) -> None:
         """Write the spans to `doc.spans`, their scores beside them, and `doc.ents` if set so."""
         for doc, found in zip(docs, predictions, strict=True):
-            doc.spans[self.key] = SpanGroup(
-                doc,
-                name=self.key,
-                spans=self._spans(doc, found),
-                attrs={"scores": np.asarray(found.scores, dtype=np.float32)},
-            )
+            group = span_group(doc, found, self.labels, name=self.key)
+            doc.spans[self.key] = group
             if self.cfg["set_ents"]:
-                doc.set_ents(self._spans(doc, decode(found, overlap="flat")))
+                doc.set_ents(best_disjoint(group))
 
     def update(
         self,
@@ -246,9 +238,9 @@ class SeNER(TrainablePipe):
             d_answer = torch.autograd.grad(band_loss, answer)
             gradients.append(d_answer if len(answer) > 1 else d_answer[0])
             loss += float(band_loss.detach())
-        if not self._warned and (unseen := count_unseen(bands, spans)):
+        if not self._warner.warned and (unseen := count_unseen(bands, spans)):
             count.left_out[UNSEEN] += unseen
-        self._warn_once(count.warning())
+        self._warner.warn(count.warning())
         return loss, gradients
 
     def rehearse(
@@ -289,8 +281,9 @@ class SeNER(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeNER":
         """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with self._loading("these bytes"):
+        with loading(self.name, "these bytes"):
             super().from_bytes(bytes_data, exclude=exclude)
+            self._check_loaded()
         return self
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeNER":
@@ -299,30 +292,19 @@ class SeNER(TrainablePipe):
         Raises ValueError or OSError if a file is damaged or gone.
         """
         max_pieces = self.model.attrs["max_pieces"]
-        with self._loading(f"the folder '{path}'"):
+        with loading(self.name, f"the folder '{path}'"):
             super().from_disk(path, exclude=exclude)
+            self._check_loaded()
         self.model.attrs["max_pieces"] = max_pieces
         return self
 
-    @contextmanager
-    def _loading(self, where: str) -> Iterator[None]:
-        """Name the place in errors, and check that the labels and the model belong together."""
-        problem = f"'{self.name}' cannot be loaded from {where}, which may be damaged or incomplete"
-        try:
-            yield
-        except (ValueError, LookupError, TypeError) as error:
-            raise ValueError(f"{problem}: {error}") from error
+    def _check_loaded(self) -> None:
+        """The labels and the model must belong together."""
         if self.model.has_dim("nO") and self.model.get_dim("nO") != len(self.labels):
             n_outputs = self.model.get_dim("nO")
             raise ValueError(
-                f"{problem}: the model has {n_outputs} label(s), the file 'cfg' {len(self.labels)}."
+                f"the model has {n_outputs} label(s), the file 'cfg' {len(self.labels)}."
             )
-
-    def _spans(self, doc: Doc, found: Candidates) -> list[Span]:
-        return [
-            Span(doc, int(start), int(end) + 1, label=self.labels[label])
-            for start, end, label in zip(found.starts, found.ends, found.labels, strict=True)
-        ]
 
     def _gold_count(self) -> GoldCount:
         return GoldCount(self.model.attrs["span_window"], self.model.attrs["reach"])
@@ -349,18 +331,8 @@ class SeNER(TrainablePipe):
             )
 
     def _require_finite(self, loss: float, examples: Sequence[Example]) -> None:
-        if not math.isfinite(loss):
-            documents = "; ".join(describe(example.reference) for example in examples)
-            raise ValueError(
-                f"At step {self._n_updates} the loss of '{self.name}' is {loss}, in these "
-                f"documents: {documents}. This step changed no weights. Lower the learning rates, "
-                "or set mixed_precision to false."
-            )
-
-    def _warn_once(self, message: str | None) -> None:
-        if message and not self._warned:
-            self._warned = True
-            warnings.warn(message, stacklevel=3)
+        docs = [example.reference for example in examples]
+        require_finite(self.name, loss, docs, step=self._n_updates)
 
 
 def _band_loss(
@@ -380,10 +352,3 @@ def _band_loss(
         window=band.span_window,
         reach=band.reach,
     )
-
-
-def _check_choice(name: str, setting: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"[components.{name}] {setting} = '{value}' is not one of {', '.join(choices)}."
-        )

@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc, SpanGroup
 
 from ..prompts import Prompt, make_prompt
-from ..wordings import wording_named
+from ..wordings import WORDINGS
 from .finder import Finder, as_docs
 
 ANSWER = "answer"
@@ -23,7 +23,6 @@ def answer(
     docs: Iterable[Doc],
     question: str | Sequence[str],
     *,
-    wording: str = "package",
     threshold: float | None = None,
 ) -> list[SpanGroup]:
     """Find the answers to a question, or to one of its own for each document.
@@ -33,7 +32,7 @@ def answer(
     Raises ValueError for a blank question, and where there are not as many as documents.
     """
     docs = as_docs(docs)
-    words = wording_named(wording)
+    words = WORDINGS[finder.wording]
     tasks = [words.ask(each) for each in _one_each("question", question, docs)]
     groups = _find(finder, docs, _prompts(ANSWER, tasks), threshold)
     return [_by_score(group) for group in groups]
@@ -43,7 +42,6 @@ def summarize(
     finder: Finder,
     docs: Iterable[Doc],
     *,
-    wording: str = "package",
     threshold: float | None = None,
 ) -> list[SpanGroup]:
     """Find what is most important in each document.
@@ -53,7 +51,7 @@ def summarize(
     threshold: None for the wording's, 0.25 for the package's and 0.1 for the paper's.
     """
     docs = as_docs(docs)
-    words = wording_named(wording)
+    words = WORDINGS[finder.wording]
     threshold = words.summary_threshold if threshold is None else threshold
     return _find(finder, docs, _prompts(SUMMARY, [words.summary] * len(docs)), threshold)
 
@@ -64,7 +62,6 @@ def extract(
     prompt: str | Sequence[str],
     *,
     label: str = "match",
-    wording: str = "package",
     threshold: float | None = None,
 ) -> list[SpanGroup]:
     """Find what a prompt in free words asks for, e.g. "Find all positive aspects of the product".
@@ -75,7 +72,7 @@ def extract(
     Raises ValueError for a blank prompt or label, and where there are not as many as documents.
     """
     docs = as_docs(docs)
-    words = wording_named(wording)
+    words = WORDINGS[finder.wording]
     tasks = [words.extract(each) for each in _one_each("prompt", prompt, docs)]
     return _find(finder, docs, _prompts(label, tasks), threshold)
 

@@ -242,17 +242,6 @@ def test_the_papers_words(golden_gliner: Path) -> None:
         assert len(found)
 
 
-def test_there_are_two_wordings(published: Language) -> None:
-    with pytest.raises(ValueError, match=r"wording must be one of \['package', 'paper'\], not 'x'"):
-        published.copy_unknown = (
-            None
-            if False
-            else GLiNERMultitask(
-                published.vocab, published.get_pipe("gliner_multitask").model, wording="x"
-            )
-        )
-
-
 def test_an_extraction_has_a_label(gliner: Any, published: Language) -> None:
     docs = [published.make_doc(FOUNDERS)] * 2
     found = gliner.extract(docs, ["Find all persons", "Find dates"], threshold=0.1)

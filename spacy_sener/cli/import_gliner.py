@@ -1,0 +1,53 @@
+"""`python -m spacy sener import-gliner`: a published GLiNER checkpoint as a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+from wasabi import msg
+
+from ..nn.attention_pattern import AttentionKind
+from ..pipeline.imported_gliner import pipeline_from_gliner
+from .app import app
+
+KINDS = get_args(AttentionKind)
+
+
+@app.command("import-gliner")
+def import_gliner_cli(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Folder of a GLiNER checkpoint, or its hub name")
+    ],
+    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The pipeline's folder")],
+    labels: Annotated[
+        str, typer.Option(help="What to look for where a document does not say: a,b,c")
+    ] = "",
+    attention: Annotated[
+        str, typer.Option(help=f"One of {', '.join(KINDS)}; it was trained with full")
+    ] = "full",
+    piece_window: Annotated[
+        int, typer.Option(help="Attention to either side, in pieces, where it is not full")
+    ] = 128,
+    max_pieces: Annotated[
+        int | None, typer.Option(help="Of a window; by default what the checkpoint can read")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
+) -> None:
+    """Turn a published GLiNER checkpoint into a pipeline folder for spacy.load()."""
+    if attention not in KINDS:
+        msg.fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}", exits=1)
+    try:
+        nlp = pipeline_from_gliner(
+            checkpoint,
+            labels=[label.strip() for label in labels.split(",")] if labels else [],
+            attention=cast(AttentionKind, attention),
+            piece_window=piece_window,
+            max_pieces=max_pieces,
+            lang=lang,
+        )
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    nlp.to_disk(output_path)
+    msg.good(f"Wrote a pipeline to {output_path}")

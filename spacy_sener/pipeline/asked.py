@@ -1,0 +1,89 @@
+"""What documents are asked for: the component's labels, or their own; and what their gold has."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from spacy.errors import Errors
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..gold import GoldCount
+from ..prompts import Prompt, make_prompt
+
+Labels = Sequence[str] | Mapping[str, str]
+"""Names, or names with what the model is to read for each."""
+
+if not Doc.has_extension("gliner_labels"):
+    Doc.set_extension("gliner_labels", default=None)  # override the component's
+
+
+def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
+    """What a document is asked for.
+
+    labels: of the component `name`, which may have none. Raises ValueError if then the document
+    has none of its own either, or what `make_prompt` refuses.
+    """
+    own = doc._.gliner_labels
+    if own is not None:
+        try:
+            return make_prompt(own)
+        except ValueError as error:
+            raise ValueError(f"doc._.gliner_labels: {error}") from error
+    if not labels:
+        raise ValueError(
+            f"'{name}' was told no labels to look for. Set labels in [components.{name}], or with "
+            "set_labels(), or doc._.gliner_labels of each document."
+        )
+    return make_prompt(labels)
+
+
+def gold_labels(example: Example, spans_key: str) -> list[str]:
+    """The labels of the annotated spans of a document, in order of the text."""
+    spans = example.reference.spans
+    return list(dict.fromkeys(span.label_ for span in spans.get(spans_key, [])))
+
+
+def require_asked(gold: Iterable[str], asked: Sequence[str], *, name: str) -> None:
+    """Raise ValueError, which lists them, if there are labels that are not asked for."""
+    unknown = sorted(set(gold) - set(asked))
+    if unknown:
+        raise ValueError(
+            f"The data has labels that '{name}' does not ask for: {unknown}. It asks for "
+            f"{list(asked)}. Add them to labels in [components.{name}], or to "
+            "doc._.gliner_labels of their documents, or take them out of the data."
+        )
+
+
+def labels_of(
+    examples: Iterable[Example],
+    labels: Labels,
+    count: GoldCount,
+    *,
+    spans_key: str,
+    name: str,
+    may_have_none: bool,
+) -> Labels:
+    """The labels to ask for: those given or, if there are none, those of the gold spans.
+
+    Counts the gold spans of all examples in `count`. Raises ValueError for spans of labels that
+    their document is not asked for, and, unless there may be none, if there is no label at all.
+    """
+    found: dict[str, None] = {}
+    named = False  # labels by a document itself
+    for example in examples:
+        count.add(example, spans_key)
+        gold = gold_labels(example, spans_key)
+        if example.reference._.gliner_labels is not None:
+            named = True
+            require_asked(gold, prompt_of(example.reference, labels, name=name).labels, name=name)
+        elif labels:
+            require_asked(gold, list(labels), name=name)
+        else:
+            found |= dict.fromkeys(gold)
+    if not (labels or found or named or may_have_none):
+        raise ValueError(
+            f"{Errors.E143.format(name=name)} No example has spans in doc.spans['{spans_key}'], or "
+            "names labels in doc._.gliner_labels. The keys that have spans: "
+            f"{sorted(count.keys) or 'none'}. If yours is one of them, set [components.{name}] "
+            "spans_key to it."
+        )
+    return labels or list(found)
