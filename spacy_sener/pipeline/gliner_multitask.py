@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -219,21 +220,19 @@ class GLiNERMultitask(TrainablePipe):
     ) -> list[SpanGroup]:
         """The spans that each document's prompt asks for; the documents stay as they are.
 
-        threshold, overlap, labels_per_span: by default the component's. labels_apart: find those of
-        each label as if there were no other. Returns a group for each document, in order of the
-        text, with the scores in `attrs["scores"]`. Raises ValueError if there is not one prompt for
-        each document, and for a label or a task that is too long.
+        threshold, overlap, labels_per_span: by default the component's. labels_apart: those of each
+        label as if there were no other. Returns a group for each document, in order of the text,
+        its scores in `attrs["scores"]`; spaCy's groups are of use as long as their document is
+        kept. Raises ValueError if there is not one prompt for each document, and for a label or a
+        task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         docs, prompts = list(docs), list(prompts)
         layout, marks = self._read(docs, prompts)
-        found = [
-            marked_spans(mine.text, words, labels_apart=labels_apart, **settings)
-            for words, mine in zip(layout.words, marks, strict=True)
-        ]
         return [
-            span_group(doc, each, prompt.labels, name=self.key)
-            for doc, prompt, each in zip(docs, prompts, found, strict=True)
+            span_group(doc, found, prompt.labels, name=self.key)
+            for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True)
+            for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
         ]
 
     def find_in_task(
@@ -331,9 +330,8 @@ class GLiNERMultitask(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
         """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with loading(self.name, "these bytes"):
+        with self._loading("these bytes", exclude):
             super().from_bytes(bytes_data, exclude=exclude)
-            self._check_loaded()
         return self
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
@@ -342,15 +340,20 @@ class GLiNERMultitask(TrainablePipe):
         Raises ValueError or OSError if a file is damaged or gone.
         """
         max_pieces = self.model.attrs["max_pieces"]
-        with loading(self.name, f"the folder '{path}'"):
+        with self._loading(f"the folder '{path}'", exclude):
             super().from_disk(path, exclude=exclude)
-            self._check_loaded()
         self.model.attrs["max_pieces"] = max_pieces
         return self
 
-    def _check_loaded(self) -> None:
-        if not isinstance(self.cfg.get("labels"), dict):
-            raise ValueError("the file 'cfg' holds no labels.")
+    @contextmanager
+    def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
+        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
+        if "cfg" not in exclude:
+            self.cfg["labels"] = None
+        with loading(self.name, where):
+            yield
+            if not isinstance(self.cfg["labels"], dict):
+                raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
         self._require_initialized()

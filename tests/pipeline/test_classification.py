@@ -28,7 +28,7 @@ def test_several_classes(gliner: Any, docs: list[Doc]) -> None:
     for scores in found:
         values = list(scores.values())
         assert values == sorted(values, reverse=True)
-        assert all(0.5 < value < 1 for value in values)
+        assert all(0.5 < value <= 1 for value in values)
 
 
 def test_one_class(gliner: Any, docs: list[Doc]) -> None:
@@ -83,11 +83,12 @@ def test_descriptions_are_read_and_names_come_out(gliner: Any, docs: list[Doc]) 
     assert by_name == [{names[label]: score for label, score in each.items()} for each in plain]
 
 
-def test_classes_that_hold_braces(gliner: Any, docs: list[Doc]) -> None:
+def test_classes_that_hold_braces(published: Language) -> None:
+    gliner: Any = published.get_pipe("gliner_multitask")
+    docs = [published.make_doc(BORN)]
     labels = ["{}", "{0}", "100 %s", "science"]
-    (found,) = gliner.classify(docs[:1], labels, multi=True, threshold=0.001)
-    assert set(found) <= set(labels)
-    assert found
+    (found,) = gliner.classify(docs, labels, multi=True, threshold=0.001)
+    assert set(found) == set(labels)
 
 
 def test_batches_empty_documents_and_long_ones(gliner: Any, taught: Language) -> None:
