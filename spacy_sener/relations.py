@@ -87,9 +87,11 @@ def _restored(doc: Doc, offset: int, kept: Any) -> Iterable[Relation]:
 
 def _restored_span(doc: Doc, offset: int, kept: Any) -> Span | None:
     start, end, label, kb_id, span_id = kept
-    start, end = start + offset, end + offset
-    if not 0 <= start < end <= len(doc.text):
-        return None
     return doc.char_span(
-        start, end, label=label, kb_id=kb_id, span_id=span_id, alignment_mode="expand"
+        start + offset,
+        end + offset,
+        label=label,
+        kb_id=kb_id,
+        span_id=span_id,
+        alignment_mode="expand",
     )

@@ -75,6 +75,11 @@ def test_a_part_of_a_document_has_those_that_lie_in_it() -> None:
     assert described(doc[4:].as_doc(copy_user_data=True)) == BOTH
     assert described(doc[4:8].as_doc(copy_user_data=True)) == BOTH[:1]
     assert described(doc[5:].as_doc(copy_user_data=True)) == []
+    doc._.relations = [Relation(doc[4:6], "in", doc[8:9], 0.5)]
+    for part in (doc[5:], doc[3:8]):
+        assert described(part.as_doc(copy_user_data=True)) == []
+    doc._.relations = [Relation(doc[8:9], "of", doc[4:6], 0.5)]
+    assert described(doc[5:].as_doc(copy_user_data=True)) == []
 
 
 def test_tokens_may_be_merged() -> None:
