@@ -96,14 +96,17 @@ def _tokenizer(definition: str) -> Tokenizer:
     return Tokenizer.from_str(definition)
 
 
-# What transformers 5 writes for a fast tokenizer of no class of its own, and 4 does not know.
-GENERIC_CLASS = "TokenizersBackend"
+class TokenizersBackend(PreTrainedTokenizerFast):
+    """A fast tokenizer of no class of its own, by the name that transformers 5 writes for it.
+
+    That name is all that this is for: transformers 4 does not know it.
+    """
 
 
 def _load(source: str) -> Any:
     try:
-        if get_tokenizer_config(source).get("tokenizer_class") == GENERIC_CLASS:
-            return PreTrainedTokenizerFast.from_pretrained(source)
+        if get_tokenizer_config(source).get("tokenizer_class") == TokenizersBackend.__name__:
+            return TokenizersBackend.from_pretrained(source)
         return AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises plain Exceptions, others ImportError
         reason = " ".join(str(error).split())

@@ -94,44 +94,42 @@ def lay_out(
 
     Raises ValueError, naming it, for a task or a label that alone fills more than half of a window.
     """
-    docs = {id(doc): words_of(doc, words) for doc, _ in items}
     prompts = [prompt for _, prompt in items]
+    docs = {id(doc): words_of(doc, words) for doc, _ in items}
     tasks = {prompt.task: split(prompt.task) for prompt in prompts}
-    readings = dict.fromkeys(reading for prompt in prompts for reading in prompt.readings)
-    encodings = iter(
-        tokenizer.encode(
-            [
-                *(each.texts for each in docs.values()),
-                *([task[start:end] for start, end in spans] for task, spans in tasks.items()),
-                *([reading] for reading in readings),
-            ]
-        )
+    readings = list(dict.fromkeys(reading for prompt in prompts for reading in prompt.readings))
+    of_docs, of_tasks, of_readings = _pieces(
+        tokenizer,
+        [each.texts for each in docs.values()],
+        [[task[start:end] for start, end in spans] for task, spans in tasks.items()],
+        [[reading] for reading in readings],
     )
-    doc_pieces = {
-        key: Pieces(*word_pieces(next(encodings), len(each.texts))) for key, each in docs.items()
+    doc_pieces = dict(zip(docs, _shortened_words(of_docs, max_pieces // 4), strict=True))
+    task_pieces = dict(zip(tasks, of_tasks, strict=True))
+    label_ids = {
+        reading: _label_ids(pieces.ids, markers)
+        for reading, pieces in zip(readings, of_readings, strict=True)
     }
-    task_pieces = {
-        task: Pieces(*word_pieces(next(encodings), len(spans))) for task, spans in tasks.items()
-    }
-    most = max_pieces // 4
-    n_cut = sum(int((pieces.sizes > most).sum()) for pieces in doc_pieces.values())
-    doc_pieces = {
-        key: Pieces(*first_pieces(pieces.ids, pieces.sizes, most))
-        for key, pieces in doc_pieces.items()
-    }
-    label_ids = {reading: _label_ids(next(encodings).ids, markers) for reading in readings}
-    warn_of_cut(n_cut, most)
     windows: list[PromptedWindow] = []
     for i, (doc, prompt) in enumerate(items):
         if len(doc_pieces[id(doc)].ids):
             frame = _Frame(i, prompt, task_pieces[prompt.task], label_ids, tokenizer, markers)
             windows += frame.windows(doc_pieces[id(doc)], max_pieces)
-    return Layout(
-        prompts,
-        [docs[id(doc)] for doc, _ in items],
-        [tasks[prompt.task] for prompt in prompts],
-        windows,
-    )
+    words_of_docs = [docs[id(doc)] for doc, _ in items]
+    return Layout(prompts, words_of_docs, [tasks[prompt.task] for prompt in prompts], windows)
+
+
+def _pieces(tokenizer: PieceTokenizer, *groups: list[list[str]]) -> Iterator[list[Pieces]]:
+    """Of groups of texts, which are lists of words."""
+    encodings = iter(tokenizer.encode([text for group in groups for text in group]))
+    for group in groups:
+        yield [Pieces(*word_pieces(next(encodings), len(text))) for text in group]
+
+
+def _shortened_words(texts: list[Pieces], most: int) -> list[Pieces]:
+    """The same without what words have over so many pieces, and a warning if there was any."""
+    warn_of_cut(sum(int((pieces.sizes > most).sum()) for pieces in texts), most)
+    return [Pieces(*first_pieces(pieces.ids, pieces.sizes, most)) for pieces in texts]
 
 
 def group_prompted(
@@ -211,10 +209,9 @@ class _Frame:
         return np.concatenate([[self.tokenizer.cls_id], *asked, [self.markers.end]])
 
 
-def _label_ids(ids: Sequence[int], markers: Markers) -> Ints:
+def _label_ids(ids: Ints, markers: Markers) -> Ints:
     """A label behind its marker. A marker within its own words would be one label more."""
-    pieces = [piece for piece in ids if piece != markers.label]
-    return np.array([markers.label, *pieces], dtype=np.int64)
+    return np.concatenate([[markers.label], ids[ids != markers.label]])
 
 
 def _shortened(text: str) -> str:

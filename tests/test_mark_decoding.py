@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_sener.decoding import LabelsPerSpan, Overlap
-from spacy_sener.mark_decoding import decode_marks, marked_spans
+from spacy_sener.mark_decoding import decode_marks, marked_spans, spans_of_tokens
 from spacy_sener.types import Candidates
 from spacy_sener.words import Words
 
@@ -177,3 +177,41 @@ def test_labels_apart_are_each_as_if_alone(
     assert apart == sorted(alone, key=lambda cell: (cell[0], -cell[1], cell[2]))
     together = as_cells(marked_spans(marks, words, **settings))
     assert (len(together) < len(apart)) == (overlap != "any" or labels_per_span == "one")
+
+
+@st.composite
+def found_in_words(draw: st.DrawFn) -> tuple[Candidates, Words, str, str]:
+    """What `decode_marks` found, and words that are finer or coarser than tokens."""
+    first = np.cumsum(draw(st.lists(st.integers(0, 2), min_size=1, max_size=8)))
+    last = np.minimum(first + draw(st.integers(0, 2)), [*first[1:], first[-1] + 2])
+    probability = st.sampled_from([0.1, 0.6, 0.7, 0.8, 0.9])
+    marks = draw(st.lists(probability, min_size=len(first) * 6, max_size=len(first) * 6))
+    overlap = draw(st.sampled_from(["flat", "nested", "any"]))
+    labels_per_span = draw(st.sampled_from(["one", "many"]))
+    found = decode_marks(
+        np.array(marks, dtype=np.float32).reshape(-1, 2, 3),
+        overlap=overlap,
+        labels_per_span=labels_per_span,
+    )
+    return found, Words(["x"] * len(first), first, last), overlap, labels_per_span
+
+
+@given(case=found_in_words())
+@settings(deadline=None)
+def test_spans_of_tokens(case: tuple[Candidates, Words, str, str]) -> None:
+    found, words, overlap, labels_per_span = case
+    kept = spans_of_tokens(found, words, overlap=overlap, labels_per_span=labels_per_span)
+    cells = as_cells(kept)
+    expanded: dict[tuple[int, int, int], float] = {}
+    for start, end, label, score in as_cells(found):
+        place = int(words.first[start]), int(words.last[end]), label
+        expanded[place] = max(score, expanded.get(place, 0))
+    for cell in cells:
+        assert expanded[cell[:3]] == cell[3]
+    for one, other in itertools.combinations(cells, 2):
+        assert one[:3] != other[:3]
+        assert not clash(one, other, overlap, labels_per_span)
+    for place in expanded.keys() - {cell[:3] for cell in cells}:  # only for a better one
+        lost = (*place, expanded[place])
+        better = [cell for cell in cells if cell[3] >= lost[3]]
+        assert any(clash(lost, cell, overlap, labels_per_span) for cell in better)

@@ -1,5 +1,7 @@
 """Word pieces are those that the encoder's own tokenizer gives for each word alone."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,28 @@ def test_a_slow_tokenizer_is_refused(tmp_path: Path) -> None:
     CanineConfig().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"only a slow tokenizer \(CanineTokenizer\)"):
         PieceTokenizer.from_pretrained(str(tmp_path))
+
+
+def test_special_pieces_are_added_whole(tiny_encoder: Path) -> None:
+    plain = PieceTokenizer.from_pretrained(str(tiny_encoder))
+    more = plain.with_special("<<A>>", "<<B>>")
+    assert (more.n_pieces, more.piece_id("<<B>>")) == (plain.n_pieces + 2, plain.n_pieces + 1)
+    assert more.special_ids == (*plain.special_ids, plain.n_pieces, plain.n_pieces + 1)
+    words = ["Anna", "<<B>>", "the"]
+    assert more.encode([words])[0].ids.count(more.piece_id("<<B>>")) == 1
+    assert len(plain.encode([words])[0].ids) > len(more.encode([words])[0].ids)
+    assert more.with_special("<<A>>") == more == PieceTokenizer.from_dict(more.to_dict())
+    with pytest.raises(ValueError, match="no piece '<<A>>'"):
+        plain.piece_id("<<A>>")
+
+
+def test_the_class_name_of_later_transformers_is_known(
+    tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = PieceTokenizer.from_pretrained(str(tiny_encoder))
+    shutil.copytree(tiny_encoder, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "tokenizer_config.json"
+    about = {**json.loads(config.read_text()), "tokenizer_class": "TokenizersBackend"}
+    config.write_text(json.dumps({**about, "backend": "tokenizers", "is_local": True}))
+    assert PieceTokenizer.from_pretrained(str(tmp_path)) == expected
+    assert not caplog.records

@@ -1,14 +1,14 @@
-"""Arrow attention: a sliding window in which the first piece ([CLS]) sees, and is seen by, all.
+"""Arrow attention: a sliding window in which the n first pieces see, and are seen by, all.
 
-SeNER, Figure 4 and equations 2-3. With N the document's own number of pieces and `visible` as in
-`attention_pattern`,
+SeNER, Figure 4 and equations 2-3, where n = 1 ([CLS]). With N the document's own number of pieces
+and `visible` as in `attention_pattern`,
 
-    score(q, j) = query_q . key_j / sqrt(head_dim) * (ln N / ln 512 if q == 0 else 1)
+    score(q, j) = query_q . key_j / sqrt(head_dim) * (ln N / ln 512 if q < n else 1)
     context_q   = sum of softmax_j(score(q, j)) value_j over the visible j
 
-One softmax runs over all visible keys, so key 0 counts once. Texts longer than the window are
-worked through in blocks of queries against the keys around them, key 0 in front: time and memory
-grow with N k, never with N^2.
+One softmax runs over all visible keys, so each counts once. Texts longer than the window are worked
+through in blocks of queries against the keys around them, global keys in front, and global queries
+against all keys: time and memory grow with N (k + n), never with N^2.
 """
 
 import math
@@ -38,12 +38,14 @@ class RelativeScores(Protocol):
         """
         ...
 
-    def first_row(self, query: Tensor, key: Tensor) -> Tensor:
-        """Query 0 with all keys; as `dense` -> (batch, heads, 1, pieces)."""
+    def rows(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """As `dense`, in memory that few queries need."""
         ...
 
-    def first_column(self, query: Tensor, key: Tensor, start: int) -> Tensor:
-        """As `dense`, with key 0 alone -> (batch, heads, queries, 1)."""
+    def columns(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """As `dense`, with the first keys alone, (batch, heads, n_global, head_dim) ->
+        (batch, heads, queries, n_global).
+        """
         ...
 
     def near(self, window: int, block_size: int) -> NearScores:
@@ -112,11 +114,16 @@ class Attention:
         """
         if self.pattern.window is None:
             return self._dense(query, start)
-        context = self._blocks(query, start)
-        if start > 0 or not self.pattern.global_first:
+        n_rows = self._n_global(query, start)
+        if n_rows == query.shape[2]:
+            return self._dense(query, start)
+        # Whole blocks of global queries are left out, and the others' results are not used.
+        skip = n_rows - n_rows % self.pattern.block_size
+        context = self._blocks(query[:, :, skip:], start + skip)
+        if n_rows == 0:
             return context
-        first = self._dense(query[:, :, :1], 0)
-        return torch.cat([first, context[:, :, 1:]], dim=2)
+        rows = self._dense(query[:, :, :n_rows], start)
+        return torch.cat([rows, context[:, :, n_rows - skip :]], dim=2)
 
     def of(self, projection: nn.Module) -> Attend:
         """Attention as a function of the hidden states, which `projection` makes queries of."""
@@ -127,30 +134,33 @@ class Attention:
 
         return attend
 
+    def _n_global(self, query: Tensor, start: int) -> int:
+        """How many of the queries from `start` on are global."""
+        return min(max(self.pattern.n_global - start, 0), query.shape[2])
+
     def _dense(self, query: Tensor, start: int) -> Tensor:
         """The queries from `start` on with all keys."""
         pattern, bias = self.pattern, None
         if self.relative is not None:
-            if query.shape[2] == 1 and start == 0:
-                bias = self.relative.first_row(query, self.key)
-            else:
-                bias = self.relative.dense(query, self.key, start)
-        if pattern.row_factors is not None and start == 0:
+            scores = self.relative.dense if pattern.window is None else self.relative.rows
+            bias = scores(query, self.key, start)
+        n_scaled = self._n_global(query, start)
+        if pattern.row_factors is not None and n_scaled > 0:
             factors = pattern.row_factors[:, None, None, None]
-            first = (query[:, :, :1] * factors).to(query.dtype)
-            query = torch.cat([first, query[:, :, 1:]], dim=2)
+            scaled = (query[:, :, :n_scaled] * factors).to(query.dtype)
+            query = torch.cat([scaled, query[:, :, n_scaled:]], dim=2)
             if bias is not None:
-                bias[:, :, :1] *= factors.to(bias.dtype)
+                bias[:, :, :n_scaled] *= factors.to(bias.dtype)
         mask = _masked(bias, pattern.key_mask)
         return F.scaled_dot_product_attention(
             query, self.key, self.value, attn_mask=mask, dropout_p=self.dropout, scale=self.scale
         )
 
     def _blocks(self, query: Tensor, start: int) -> Tensor:
-        """The queries from `start` on with the keys around them, and with key 0."""
-        column = None
-        if self.relative is not None and self.pattern.global_first:
-            column = self.relative.first_column(query, self.key[:, :, :1], start)
+        """The queries from `start` on with the keys around them, and with global keys."""
+        columns, n_global = None, self.pattern.n_global
+        if self.relative is not None and n_global > 0:
+            columns = self.relative.columns(query, self.key[:, :, :n_global], start)
         blocks = Blocks(
             pattern=self.pattern,
             start=start,
@@ -158,7 +168,7 @@ class Attention:
             dropout=rounded(self.dropout),
             near=self.near_scores,
         )
-        return blocks.attend(query, self.key, self.value, column)
+        return blocks.attend(query, self.key, self.value, columns)
 
 
 def _masked(bias: Tensor | None, mask: Tensor | None) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Attention of blocks of queries to the keys around them, and to key 0; its gradient is by hand.
+"""Attention of blocks of queries to the keys around them and global keys; its gradient is by hand.
 
 With P the probabilities, D the share of them that dropout keeps, over 1 - p, and V the values,
 
@@ -75,20 +75,21 @@ class Blocks:
     """A rate that `dropout.rounded` gives."""
     near: NearScores | None
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, column: Tensor | None) -> Tensor:
-        """Attend block by block; query 0 is treated as any other.
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, columns: Tensor | None) -> Tensor:
+        """Attend block by block; global queries are treated as any other.
 
         Args:
             query: (batch, heads, queries, head_dim).
             key, value: (batch, heads, pieces, head_dim), of all pieces.
-            column: (batch, heads, queries, 1), relative scores of key 0; None if there are none.
+            columns: (batch, heads, queries, n_global), relative scores of global keys; None if
+                there are none.
 
         Returns:
             (batch, heads, queries, head_dim).
         """
         tables = () if self.near is None else self.near.tables
         context: Tensor = _Attend.apply(  # type: ignore[no-untyped-call]  # torch types no `apply`
-            self, query, key, value, column, *tables
+            self, query, key, value, columns, *tables
         )
         return context
 
@@ -134,7 +135,7 @@ class _Chunk:
     near_key: Tensor  # (batch, heads, rows + 2 * window, head_dim)
     key: Tensor  # (batch * blocks, heads, keys, head_dim)
     value: Tensor  # as key
-    column: Tensor | None  # (batch, heads, rows, 1)
+    columns: Tensor | None  # (batch, heads, rows, n_global)
 
     @property
     def queries(self) -> Tensor:
@@ -155,10 +156,10 @@ class _Chunk:
         if self.near is None:
             return hidden.flatten(0, 1)
         bias = query.new_empty(*hidden.shape[:2], query.shape[1], *hidden.shape[3:])
-        first = int(self.blocks.pattern.global_first)
-        self.near.fill(bias[..., first:], query, self.near_key)
-        if self.column is not None:
-            bias[..., :1] = self.blocked(self.column)
+        n_global = self.blocks.pattern.n_global
+        self.near.fill(bias[..., n_global:], query, self.near_key)
+        if self.columns is not None:
+            bias[..., :n_global] = self.blocked(self.columns)
         return bias.add_(hidden).flatten(0, 1)
 
     def probabilities(self) -> Tensor:
@@ -177,14 +178,14 @@ class _Attend(torch.autograd.Function):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        column: Tensor | None,
+        columns: Tensor | None,
         *tables: Tensor,
     ) -> Tensor:
         context = torch.empty_like(query)
         drawn = []
         with torch.autocast(query.device.type, enabled=False):
             for part in blocks.parts(query):
-                chunk = _chunk(blocks, part, query, key, value, column)
+                chunk = _chunk(blocks, part, query, key, value, columns)
                 if blocks.dropout > 0:
                     probabilities = chunk.probabilities()
                     drawn.append(draw(probabilities, blocks.dropout))
@@ -199,20 +200,20 @@ class _Attend(torch.autograd.Function):
                     )
                 _write(context, part, chunk.joined(blocked))
         ctx.blocks = blocks
-        ctx.save_for_backward(query, key, value, column, context, *drawn)
+        ctx.save_for_backward(query, key, value, columns, context, *drawn)
         return context
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         blocks: Blocks = ctx.blocks
-        query, key, value, column, context, *drawn = ctx.saved_tensors
-        near, first = blocks.near, int(blocks.pattern.global_first)
+        query, key, value, columns, context, *drawn = ctx.saved_tensors
+        near, n_global = blocks.near, blocks.pattern.n_global
         grad_query, grad_key, grad_value = (torch.zeros_like(x) for x in (query, key, value))
-        grad_column = None if column is None else torch.empty_like(column)
+        grad_columns = None if columns is None else torch.empty_like(columns)
         grad_tables = [torch.zeros_like(t) for t in (() if near is None else near.tables)]
         with torch.autocast(query.device.type, enabled=False):
             for i, part in enumerate(blocks.parts(query)):
-                chunk = _chunk(blocks, part, query, key, value, column)
+                chunk = _chunk(blocks, part, query, key, value, columns)
                 of_context = _slice(grad[:, part.heads], part.rows)
                 total = of_context * _slice(context[:, part.heads], part.rows)
                 total = chunk.blocked(total.sum(-1, keepdim=True)).flatten(0, 1)
@@ -230,7 +231,7 @@ class _Attend(torch.autograd.Function):
                 _add_around(grad_key[:, part.heads], part, of_key, blocks)
                 if chunk.near is not None:
                     near_query, near_key, near_tables = chunk.near.gradients(
-                        torch.unflatten(of_scores, 0, (len(query), -1))[..., first:],
+                        torch.unflatten(of_scores, 0, (len(query), -1))[..., n_global:],
                         chunk.query,
                         chunk.near_key,
                     )
@@ -238,27 +239,27 @@ class _Attend(torch.autograd.Function):
                     _add_slice(grad_key[:, part.heads], part.seen, near_key)
                     for table, of_table in zip(grad_tables, near_tables, strict=True):
                         table[part.heads] += of_table
-                if grad_column is not None:
-                    _write(grad_column, part, chunk.joined(of_scores[..., :1]))
+                if grad_columns is not None:
+                    _write(grad_columns, part, chunk.joined(of_scores[..., :n_global]))
                 _write(grad_query, part, of_query)
-        return None, grad_query, grad_key, grad_value, grad_column, *grad_tables
+        return None, grad_query, grad_key, grad_value, grad_columns, *grad_tables
 
 
 def _chunk(
-    blocks: Blocks, part: _Part, query: Tensor, key: Tensor, value: Tensor, column: Tensor | None
+    blocks: Blocks, part: _Part, query: Tensor, key: Tensor, value: Tensor, columns: Tensor | None
 ) -> _Chunk:
     key, value = key[:, part.heads], value[:, part.heads]
     near_key, near_value = _slice(key, part.seen), _slice(value, part.seen)
-    first = slice(0, int(blocks.pattern.global_first))
+    n_global = blocks.pattern.n_global
     return _Chunk(
         blocks=blocks,
         near=None if blocks.near is None else blocks.near.of(part.heads),
         hidden=part.hidden,
         query=_slice(query[:, part.heads], part.rows),
         near_key=near_key,
-        key=_around(near_key, key[:, :, first], blocks.pattern),
-        value=_around(near_value, value[:, :, first], blocks.pattern),
-        column=None if column is None else _slice(column[:, part.heads], part.rows),
+        key=_around(near_key, key[:, :, :n_global], blocks.pattern),
+        value=_around(near_value, value[:, :, :n_global], blocks.pattern),
+        columns=None if columns is None else _slice(columns[:, part.heads], part.rows),
     )
 
 
@@ -276,11 +277,11 @@ def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
 
     Args:
         x: (batch, heads, blocks * block_size + 2 * window, head_dim).
-        first: (batch, heads, 1 or 0, head_dim).
+        first: (batch, heads, n_global, head_dim).
         pattern: of the batch.
 
     Returns:
-        (batch * blocks, heads, [1 +] block_size + 2 * window, head_dim).
+        (batch * blocks, heads, n_global + block_size + 2 * window, head_dim).
     """
     assert pattern.window is not None
     size = pattern.block_size
@@ -292,12 +293,12 @@ def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
 
 def _add_around(x: Tensor, part: _Part, rows: Tensor, blocks: Blocks) -> None:
     """Add to what `_around` has taken, of the part's heads."""
-    first, size = int(blocks.pattern.global_first), blocks.pattern.block_size
+    n_global, size = blocks.pattern.n_global, blocks.pattern.block_size
     by_block = torch.unflatten(rows, 0, (len(x), -1))
-    if first:
-        x[:, :, :1] += by_block[..., :1, :].sum(1)
+    if n_global:
+        x[:, :, :n_global] += by_block[..., :n_global, :].sum(1)
     start = part.seen.start
-    for near in by_block[..., first:, :].unbind(1):
+    for near in by_block[..., n_global:, :].unbind(1):
         _add_slice(x, slice(start, start + near.shape[2]), near)
         start += size
 

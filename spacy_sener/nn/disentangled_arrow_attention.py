@@ -7,7 +7,7 @@ With d = q - j, a = number of position buckets, and b(d) = clamp(bucket(d) + a, 
 where PK and PQ project the table of 2 a relative embeddings ("c2p" and "p2c"; with `share_att_key`
 by the layers of the content keys and queries, LoRA included) and s counts the terms. The stock
 module works out all N^2 of them; here only the 2 k + 1 distances of the window are, in every row,
-and the row and the column of [CLS].
+and the rows and columns of the pieces that are global ([CLS], or a prompt).
 """
 
 import math
@@ -84,49 +84,59 @@ class DisentangledScores:
             scores.append(_gather(key @ self.position_query.mT, rows.T).mT)
         return _total(scores)
 
-    def first_row(self, query: Tensor, key: Tensor) -> Tensor:
-        """Query 0 with all keys: (batch, heads, 1, pieces); distances 0, -1, -2, ..."""
-        return self._line(
-            key, self.position_query, query[:, :, :1], self.position_key, start=0, sign=-1
-        ).mT
-
-    def first_column(self, query: Tensor, key: Tensor, start: int) -> Tensor:
-        """Queries with key 0: (batch, heads, queries, 1); distances start, start + 1, ..."""
-        return self._line(
-            query, self.position_key, key[:, :, :1], self.position_query, start=start, sign=1
+    def rows(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """See `RelativeScores.rows`."""
+        return self._lines(
+            query, self.position_key, key, self.position_query, offset=-start, sign=-1
         )
 
-    def _line(
+    def columns(self, query: Tensor, key: Tensor, start: int) -> Tensor:
+        """See `RelativeScores.columns`."""
+        return self._lines(
+            key, self.position_query, query, self.position_key, offset=start, sign=1
+        ).mT
+
+    def _lines(
         self,
+        few: Tensor,
+        few_table: Tensor | None,
         x: Tensor,
         x_table: Tensor | None,
-        first: Tensor,
-        first_table: Tensor | None,
         *,
-        start: int,
+        offset: int,
         sign: int,
     ) -> Tensor:
-        """Relative scores of pieces with piece 0.
+        """Relative scores of a few pieces with many.
+
+        Piece j of `few` and piece i of `x` are at the distance sign * (offset + i - j).
 
         Args:
-            x: (batch, heads, pieces, head_dim) from `start` on, each with its own row of `x_table`.
-            first: (batch, heads, 1, head_dim), with all these rows of `first_table`.
-            start: a piece index.
+            few: (batch, heads, n_few, head_dim), multiplied with rows of `few_table`.
+            x: (batch, heads, pieces, head_dim), multiplied with rows of `x_table`.
+            offset: pieces from the first of `few` to the first of `x`.
             sign: of the distances.
 
         Returns:
-            (batch, heads, pieces, 1).
+            (batch, heads, n_few, pieces).
         """
-        rows = self.positions.rows(sign * torch.arange(start, start + x.shape[2], device=x.device))
+        n_few, n_pieces = few.shape[2], x.shape[2]
+        first = offset - n_few + 1  # from the last of `few` to the first of `x`
+        steps = torch.arange(first, offset + n_pieces, device=x.device)
+        rows = self.positions.rows(sign * steps)  # (n_few + pieces - 1,)
+        n_near = max(self.positions.end - first, 0)  # all further steps have the same row
         scores = []
         if x_table is not None:
-            n_near = max(self.positions.end - start, 0)
-            near, far = x[:, :, :n_near], x[:, :, n_near:]
-            alike = x_table.index_select(1, rows[-1:]).mT  # (heads, head_dim, 1)
-            own = x_table.index_select(1, rows[:n_near])
-            scores.append(torch.cat([(near * own).sum(-1, keepdim=True), far @ alike], dim=2))
-        if first_table is not None:
-            scores.append((first @ first_table.mT).index_select(-1, rows).mT)
+            lines = _single_line if n_few == 1 else _lines
+            near = lines(x[:, :, :n_near], x_table, rows, n_few)
+            far = (x[:, :, n_near:] @ x_table.index_select(1, rows[-1:]).mT).mT
+            scores.append(torch.cat([near, far.expand(-1, -1, n_few, -1)], dim=3))
+        if few_table is not None and n_few == 1:
+            scores.append((few @ few_table.mT).index_select(-1, rows))
+        elif few_table is not None:
+            near = few @ few_table.index_select(1, rows[:n_near]).mT
+            far = few @ few_table.index_select(1, rows[-1:]).mT
+            far = far.expand(-1, -1, -1, max(len(rows) - n_near, 0))
+            scores.append(_skewed(torch.cat([near, far], dim=3), n_pieces))
         return _total(scores)
 
     def near(self, window: int, block_size: int) -> "NearDisentangledScores":
@@ -149,6 +159,30 @@ class DisentangledScores:
 def _gather(scores: Tensor, rows: Tensor) -> Tensor:
     """(batch, heads, pieces, rows), (pieces, others) -> (batch, heads, pieces, others)."""
     return scores.gather(-1, rows.expand(*scores.shape[:2], -1, -1))
+
+
+def _single_line(x: Tensor, table: Tensor, rows: Tensor, n_few: int) -> Tensor:
+    """What `_lines` gives for one piece, with no products but those that are asked for."""
+    return (x * table.index_select(1, rows[: x.shape[2]])).sum(-1, keepdim=True).mT
+
+
+def _lines(x: Tensor, table: Tensor, rows: Tensor, n_few: int) -> Tensor:
+    """Products of pieces i with the rows of the steps from pieces j, rows[i - j + n_few - 1].
+
+    (batch, heads, pieces, head_dim) -> (batch, heads, n_few, pieces).
+    """
+    by_piece = rows.unfold(0, n_few, 1)[: x.shape[2]].flip(1)  # (pieces, n_few)
+    return _gather(x @ table.mT, by_piece).mT
+
+
+def _skewed(scores: Tensor, n_pieces: int) -> Tensor:
+    """Column i - j + n_few - 1 of row j becomes column i: rows are read one shorter than they are.
+
+    (batch, heads, n_few, n_few + pieces - 1) -> (batch, heads, n_few, pieces).
+    """
+    n_few, width = scores.shape[2:]
+    flat = scores.flatten(2)[..., n_few - 1 : n_few - 1 + n_few * (width - 1)]
+    return torch.unflatten(flat, -1, (n_few, width - 1))[..., :n_pieces]
 
 
 def _total(scores: list[Tensor]) -> Tensor:

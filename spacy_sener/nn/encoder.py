@@ -24,11 +24,11 @@ class EncoderSettings:
     """How an encoder attends, and what of it is trained."""
 
     attention: AttentionKind = "arrow"
-    """"arrow"; "sliding" without a global [CLS]; "full" (the paper's ablations)."""
+    """"arrow"; "sliding" without global pieces; "full" (the paper's ablations)."""
     piece_window: int = 128
     """One-sided, inclusive, in pieces: |q - j| <= piece_window."""
     logn: bool = True
-    """Scale the scores of [CLS] by ln(N) / ln(512); never in "sliding"."""
+    """Scale the scores of global pieces by ln(N) / ln(512); never in "sliding"."""
     logn_multiple: int = 1
     """N is the document's own piece count rounded up to a multiple of this. The authors'
     checkpoints were trained with 256."""
@@ -122,13 +122,21 @@ class ArrowEncoder(nn.Module):
         self.hidden_size = model.config.hidden_size
 
     def forward(
-        self, input_ids: Tensor, piece_lengths: Tensor, *, recompute: bool = False
+        self,
+        input_ids: Tensor,
+        piece_lengths: Tensor,
+        *,
+        n_global: int = 1,
+        recompute: bool = False,
     ) -> Tensor:
         """Encode a batch.
 
         Args:
             input_ids: (batch, pieces) int64; [CLS] first, [SEP] last, then padding.
             piece_lengths: (batch,) pieces of each document, [CLS] and [SEP] included.
+            n_global: pieces at the front of every document that see, and are seen by, all: [CLS],
+                and a prompt if there is one. They are those whose scores `logn` scales. "sliding"
+                has none, and in "full" they differ from others only in this scaling.
             recompute: keep only the input of each layer for the backward pass, which then takes
                 longer by one forward pass. Without gradients it means nothing: layers then run by
                 rows, and would draw other dropout.
@@ -137,15 +145,17 @@ class ArrowEncoder(nn.Module):
             (batch, pieces, hidden_size); rows of padding are finite and mean nothing.
 
         Raises:
-            ValueError: more pieces than the position table holds.
+            ValueError: more pieces than the position table holds; `n_global` below 1.
         """
+        if n_global < 1:
+            raise ValueError(f"'n_global' must be at least 1, for [CLS] is global, got {n_global}")
         n_pieces = input_ids.shape[1]
         self._check_length(n_pieces)
         position = torch.arange(n_pieces, device=input_ids.device)
         inputs = Inputs(
             input_ids=input_ids,
             mask=(position < piece_lengths[:, None]).long(),
-            pattern=self._pattern(piece_lengths, n_pieces),
+            pattern=self._pattern(piece_lengths, n_pieces, n_global),
             local_pattern=self._local_pattern(piece_lengths, n_pieces),
             recompute=recompute,
         )
@@ -159,12 +169,13 @@ class ArrowEncoder(nn.Module):
                 f"{capacity}: build the encoder with max_pieces={n_pieces} or more"
             )
 
-    def _pattern(self, piece_lengths: Tensor, n_pieces: int) -> AttentionPattern:
+    def _pattern(self, piece_lengths: Tensor, n_pieces: int, n_global: int) -> AttentionPattern:
         return attention_pattern(
             piece_lengths,
             n_pieces,
             attention=self.settings.attention,
             window=self.settings.piece_window,
+            n_global=n_global,
             logn=self.settings.logn,
             logn_multiple=self.settings.logn_multiple,
         )

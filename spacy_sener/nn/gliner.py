@@ -107,12 +107,14 @@ class GLiNER(nn.Module):
         input_ids: (batch_size, n_pieces). attention_mask: 1 at real pieces, then 0 at padding,
         (batch_size, n_pieces). words_mask: 1-based word of each piece of the text, 0 for those of
         the prompt, special pieces and padding, (batch_size, n_pieces); pieces that do not count
-        for the pooling may be 0 as well. text_lengths: words of each text, (batch_size,) or
-        (batch_size, 1). recompute: keep few activations for the backward pass, and compute the
-        others again.
+        for the pooling may be 0 as well, but for the first of a text if attention is "arrow": the
+        prompt ends before it, and texts need prompts of one length. text_lengths: words of each
+        text, (batch_size,) or (batch_size, 1). recompute: keep few activations for the backward
+        pass, and compute the others again.
         Returns logits of start, end and inside, (batch_size, n_words, n_labels, 3), where the words
         and labels of the longest text and prompt count; cells beyond those of a text are finite
         and mean nothing.
+        Raises ValueError if attention is "arrow" and prompts are of different lengths.
         """
         prompted = self.embed(
             input_ids, attention_mask, words_mask, text_lengths, recompute=recompute
@@ -130,7 +132,7 @@ class GLiNER(nn.Module):
         recompute: bool = False,
     ) -> PromptedWords:
         """Give the vectors of all words and labels, to be scored; arguments as in `forward`."""
-        pieces = self._encode(input_ids, attention_mask, recompute=recompute)
+        pieces = self._encode(input_ids, attention_mask, words_mask, recompute=recompute)
         word_lengths = text_lengths.flatten().long()
         words = pool_words(pieces, words_mask, int(word_lengths.max()), self.settings.pooling)
         if self.lstm is not None:
@@ -140,16 +142,40 @@ class GLiNER(nn.Module):
         labels = pick_labels(pieces, markers, after=self.settings.label_after_marker)
         return PromptedWords(words, labels, word_lengths, markers.sum(1))
 
-    def _encode(self, input_ids: Tensor, attention_mask: Tensor, *, recompute: bool) -> Tensor:
+    def _encode(
+        self, input_ids: Tensor, attention_mask: Tensor, words_mask: Tensor, *, recompute: bool
+    ) -> Tensor:
         """Vectors of all pieces, (batch_size, n_pieces, hidden_size).
 
-        What sees what is the encoder's: "full" attention is the authors'. For "arrow", whose only
-        global piece is [CLS], the whole prompt has to be global (every piece sees the labels, and
-        these see everything); its length, the pieces before the first word, is known here from
-        `words_mask`, and would be handed on to the encoder's pattern.
+        What sees what is the encoder's: "full" attention is the authors'. In "arrow" the whole
+        prompt is global: every piece sees the labels, and these see every piece.
         """
-        pieces: Tensor = self.encoder(input_ids, attention_mask.sum(1), recompute=recompute)
+        piece_lengths = attention_mask.sum(1)
+        n_global = 1
+        if self.encoder.settings.attention == "arrow":
+            n_global = prompt_length(words_mask, piece_lengths)
+        pieces: Tensor = self.encoder(
+            input_ids, piece_lengths, n_global=n_global, recompute=recompute
+        )
         return pieces if self.projection is None else self.projection(pieces)
+
+
+def prompt_length(words_mask: Tensor, piece_lengths: Tensor) -> int:
+    """Give the number of pieces before the first word, [CLS] included, of a batch of texts.
+
+    A text without words is a prompt and its [SEP], which does not count either.
+    words_mask: 1-based word of each piece or 0, (batch_size, n_pieces). piece_lengths: real pieces
+    of each text, (batch_size,). Raises ValueError if texts have prompts of different lengths.
+    """
+    of_words = words_mask > 0
+    lengths = torch.where(of_words.any(1), of_words.int().argmax(1), piece_lengths - 1)
+    found: list[int] = lengths.unique().tolist()
+    if len(found) > 1:
+        raise ValueError(
+            f"'words_mask' has prompts of {', '.join(map(str, found))} pieces; with attention "
+            "'arrow' the texts of a batch need prompts of one length: batch them by it"
+        )
+    return found[0]
 
 
 def pool_words(pieces: Tensor, words_mask: Tensor, n_words: int, pooling: Pooling) -> Tensor:

@@ -2,9 +2,9 @@
 
 A third of ModernBERT's layers are global: these become arrow (or sliding) attention. The others
 were pretrained with a window of `local_attention // 2` pieces to each side in which [CLS] is a
-piece like any other, and stay exactly as they are, [CLS] included: no global [CLS], no LogN. What
-[CLS] gathers reaches every piece in the next global layer. A `piece_window` narrower than the
-local one narrows the local layers, too.
+piece like any other, and stay exactly as they are: no global piece, neither [CLS] nor a prompt, and
+no LogN. What [CLS] and the prompt gather reaches every piece in the next global layer. A
+`piece_window` narrower than the local one narrows the local layers, too.
 """
 
 from typing import Any

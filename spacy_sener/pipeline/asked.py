@@ -64,21 +64,23 @@ def labels_of(
 ) -> Labels:
     """The labels to ask for: those given or, if there are none, those of the gold spans.
 
-    Counts the gold spans of all examples in `count`. Raises ValueError for spans of labels that
-    their document is not asked for, and, unless there may be none, if there is no label at all.
+    The latter are read as the documents describe them that name labels of their own: what is not
+    named, as in evaluation, can then be asked for too. Counts the gold spans of all examples in
+    `count`. Raises ValueError for spans of labels that their document is not asked for, and, unless
+    there may be none, if there is no label at all.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     named = False  # labels by a document itself
     for example in examples:
         count.add(example, spans_key)
         gold = gold_labels(example, spans_key)
+        asked: Mapping[str, str] = {label: label for label in labels or gold}
         if example.reference._.gliner_labels is not None:
             named = True
-            require_asked(gold, prompt_of(example.reference, labels, name=name).labels, name=name)
-        elif labels:
-            require_asked(gold, list(labels), name=name)
-        else:
-            found |= dict.fromkeys(gold)
+            prompt = prompt_of(example.reference, labels, name=name)
+            asked = dict(zip(prompt.labels, prompt.readings, strict=True))
+        require_asked(gold, list(asked), name=name)
+        found |= {label: asked[label] for label in gold}
     if not (labels or found or named or may_have_none):
         raise ValueError(
             f"{Errors.E143.format(name=name)} No example has spans in doc.spans['{spans_key}'], or "
@@ -86,4 +88,4 @@ def labels_of(
             f"{sorted(count.keys) or 'none'}. If yours is one of them, set [components.{name}] "
             "spans_key to it."
         )
-    return labels or list(found)
+    return labels or found

@@ -1,18 +1,21 @@
 """Attention written down once more: dense, float64, one document and one pair at a time."""
 
+import functools
 import math
 
 import torch
 from torch import Tensor
 
 
-def visible(length: int, kind: str, window: int) -> Tensor:
+@functools.cache
+def visible(length: int, kind: str, window: int, n_global: int = 1) -> Tensor:
     """(length, length) bool: does query (row) see key (column)?"""
     seen = torch.zeros(length, length, dtype=torch.bool)
     for q in range(length):
         for j in range(length):
             near = abs(q - j) <= window
-            seen[q, j] = {"arrow": near or q == 0 or j == 0, "sliding": near, "full": True}[kind]
+            arrow = near or q < n_global or j < n_global
+            seen[q, j] = {"arrow": arrow, "sliding": near, "full": True}[kind]
     return seen
 
 
@@ -25,6 +28,7 @@ def attention(
     kind: str,
     window: int,
     logn: bool,
+    n_global: int = 1,
     multiple: int = 1,
     scale: float | None = None,
     position_scores: Tensor | None = None,
@@ -43,9 +47,9 @@ def attention(
         if logn and kind != "sliding":
             rounded = math.ceil(n / multiple) * multiple
             factor = torch.ones(n, 1, dtype=torch.float64)
-            factor[0] = math.log(rounded) / math.log(512)
+            factor[:n_global] = math.log(rounded) / math.log(512)
             scores = scores * factor
-        scores = scores.masked_fill(~visible(n, kind, window), -math.inf)
+        scores = scores.masked_fill(~visible(n, kind, window, n_global), -math.inf)
         context = scores.softmax(-1) @ value[b, :, :n]
         rest = query.new_zeros(context.shape[0], query.shape[2] - n, context.shape[2])
         contexts.append(torch.cat([context, rest], dim=1))
@@ -63,6 +67,14 @@ def bucket(distance: int, buckets: int, max_distance: int) -> int:
     return int(math.copysign(far, distance))
 
 
+@functools.cache
+def _rows(n: int, buckets: int, max_distance: int) -> Tensor:
+    """Rows of the table, for queries by keys."""
+    span = buckets if buckets > 0 else max_distance
+    rows = [[bucket(q - j, buckets, max_distance) for j in range(n)] for q in range(n)]
+    return (torch.tensor(rows) + span).clamp(0, 2 * span - 1)
+
+
 def position_scores(
     query: Tensor,
     key: Tensor,
@@ -74,9 +86,7 @@ def position_scores(
 ) -> Tensor:
     """c2p + p2c, unscaled: (batch, heads, pieces, pieces). Tables: (heads, 2 * span, head_dim)."""
     n = query.shape[2]
-    span = buckets if buckets > 0 else max_distance
-    rows = [[bucket(q - j, buckets, max_distance) for j in range(n)] for q in range(n)]
-    row = (torch.tensor(rows) + span).clamp(0, 2 * span - 1)
+    row = _rows(n, buckets, max_distance)
     total = query.new_zeros(*query.shape[:2], n, n)
     if position_key is not None:
         total = total + torch.einsum("bhqd,hqjd->bhqj", query, position_key[:, row])

@@ -18,6 +18,7 @@ HEADS, HEAD_DIM = 2, 3
 kinds = st.sampled_from(["arrow", "sliding", "full"])
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=3)
 windows = st.integers(1, 7)
+n_globals = st.sampled_from([1, 2, 5, 13, 50])
 seeds = st.integers(0, 99)
 
 
@@ -31,17 +32,53 @@ def random_inputs(lengths: list[int], seed: int) -> list[Tensor]:
     return inputs
 
 
-@settings(deadline=None, max_examples=40)
-@given(kind=kinds, lengths=lengths, window=windows, logn=st.booleans(), seed=seeds)
-@example(kind="arrow", lengths=[37, 21], window=1, logn=True, seed=0)
-@example(kind="sliding", lengths=[37, 1], window=2, logn=True, seed=0)
-@example(kind="arrow", lengths=[1], window=1, logn=True, seed=0)
-def test_outputs_and_gradients_equal_the_dense_reference(kind, lengths, window, logn, seed):
+@settings(deadline=None, max_examples=60)
+@given(
+    kind=kinds, lengths=lengths, window=windows, n_global=n_globals, logn=st.booleans(), seed=seeds
+)
+@example(kind="arrow", lengths=[37, 21], window=1, n_global=1, logn=True, seed=0)
+@example(kind="arrow", lengths=[37, 3], window=2, n_global=5, logn=True, seed=0)
+@example(kind="arrow", lengths=[37, 38], window=7, n_global=2, logn=True, seed=0)
+@example(kind="sliding", lengths=[37, 1], window=2, n_global=5, logn=True, seed=0)
+@example(kind="arrow", lengths=[1], window=1, n_global=1, logn=True, seed=0)
+def test_outputs_and_gradients_equal_the_dense_reference(
+    kind, lengths, window, n_global, logn, seed
+):
+    compare_with_reference(lengths, seed, kind=kind, window=window, n_global=n_global, logn=logn)
+
+
+@pytest.mark.parametrize("window", [20, 64, 70])
+@pytest.mark.parametrize("n_global", [1, 2, 5, 64, 70, 129])
+def test_more_global_pieces_than_a_block_or_the_window_has(window, n_global):
+    compare_with_reference([210, 60], 0, kind="arrow", window=window, n_global=n_global, logn=True)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+@pytest.mark.parametrize("n_global", [1, 2, 5, 19, 20, 25])
+def test_about_as_wide_as_the_text(n_global, missing):
+    """Where the change from blocks to dense attention is."""
+    window = max(20 - n_global - missing, 1)
+    compare_with_reference([20, 9], 0, kind="arrow", window=window, n_global=n_global, logn=True)
+
+
+def test_dense_where_all_is_seen():
+    def window(**options):
+        return attention_pattern(torch.tensor([20]), 20, **options).window
+
+    assert (
+        window(window=19) is window(window=15, n_global=5) is window(window=1, n_global=20) is None
+    )
+    assert window(window=18) == 18
+    assert window(window=13, n_global=5) == 13
+    assert window(attention="sliding", window=15, n_global=5) == 15
+
+
+def compare_with_reference(lengths: list[int], seed: int, **options) -> None:
     *inputs, weights = random_inputs(lengths, seed)
     results = []
     for compute in (ours, dense.attention):
         leaves = [x.clone().requires_grad_() for x in inputs]
-        context = compute(*leaves, lengths, kind=kind, window=window, logn=logn)
+        context = compute(*leaves, lengths, **options)
         assert context.isfinite().all()
         (context * weights).sum().backward()
         results.append([context * (weights != 0), *(x.grad for x in leaves)])
@@ -58,18 +95,20 @@ def ours(query, key, value, lengths, *, dropout=0.0, **options) -> Tensor:
 
 @pytest.mark.parametrize("kind", ["arrow", "sliding", "full"])
 @pytest.mark.parametrize("length", [6, 40])
-def test_padding_and_batch_mates_change_nothing(kind, length):
+@pytest.mark.parametrize("n_global", [1, 5, 9])
+def test_padding_and_batch_mates_change_nothing(kind, length, n_global):
     query, key, value, _ = random_inputs([40, 40], seed=1)
-    options = {"kind": kind, "window": 3, "logn": True}
+    options = {"kind": kind, "window": 3, "logn": True, "n_global": n_global}
     together = ours(query, key, value, [length, 40], **options)[:1, :, :length]
     alone = ours(*(x[:1, :, :length] for x in (query, key, value)), [length], **options)
     torch.testing.assert_close(together, alone, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["arrow", "sliding", "full"])
-def test_what_stands_in_padding_is_not_seen(kind):
+@pytest.mark.parametrize("n_global", [1, 5, 33])
+def test_what_stands_in_padding_is_not_seen(kind, n_global):
     inputs = random_inputs([40], seed=2)[:3]
-    options = {"kind": kind, "window": 3, "logn": True}
+    options = {"kind": kind, "window": 3, "logn": True, "n_global": n_global}
     before = ours(*inputs, [30], **options)[:, :, :30]
     for x in inputs:
         x[:, :, 30:] = 1e6
@@ -91,9 +130,10 @@ def test_logn_factors_round_up_for_the_authors_checkpoints():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("length", [12, 50])
-def test_half_precision_is_as_close_as_plain_attention(dtype, length):
+@pytest.mark.parametrize("n_global", [1, 6])
+def test_half_precision_is_as_close_as_plain_attention(dtype, length, n_global):
     inputs = random_inputs([length], seed=3)[:3]
-    options = {"kind": "arrow", "window": 4, "logn": True}
+    options = {"kind": "arrow", "window": 4, "logn": True, "n_global": n_global}
     exact = dense.attention(*inputs, [length], **options)
     got = ours(*(x.to(dtype) for x in inputs), [length], **options)
     assert got.dtype == dtype
@@ -103,22 +143,25 @@ def test_half_precision_is_as_close_as_plain_attention(dtype, length):
     assert (got.double() - exact).abs().max() < 3 * plain_error
 
 
-def test_dropout_of_blocks_is_drawn_again_alike_in_the_backward_pass():
+@pytest.mark.parametrize("n_global", [1, 5])
+def test_dropout_of_blocks_is_drawn_again_alike_in_the_backward_pass(n_global):
     query, key, value, _ = random_inputs([50], seed=4)
     value.requires_grad_()
     query.requires_grad_()
+    options = {"kind": "arrow", "window": 3, "logn": True, "n_global": n_global}
     torch.manual_seed(0)
-    context = ours(query, key, value, [50], kind="arrow", window=3, logn=True, dropout=0.5)
+    context = ours(query, key, value, [50], dropout=0.5, **options)
     context.sum().backward()
     # context is linear in value: its gradient says what the context was
     torch.testing.assert_close((value.grad * value).sum(), context.sum())
-    assert not context.allclose(ours(query, key, value, [50], kind="arrow", window=3, logn=True))
+    assert not context.allclose(ours(query, key, value, [50], **options))
 
 
-def test_memory_grows_with_the_window_not_with_the_square_of_the_text():
+@pytest.mark.parametrize("n_global", [1, 60])
+def test_memory_grows_with_the_window_not_with_the_square_of_the_text(n_global):
     n_pieces = 30_000  # (n, n) bools alone would be 900 MB
     query, key, value = (torch.randn(1, 1, n_pieces, 8, requires_grad=True) for _ in range(3))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pattern = attention_pattern(torch.tensor([n_pieces]), n_pieces, window=64)
+    pattern = attention_pattern(torch.tensor([n_pieces]), n_pieces, window=64, n_global=n_global)
     attend(query, key, value, pattern).sum().backward()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from largest_tensor import LargestTensor
 from stock_encoders import stock_encoder, tiny_config
 
 from spacy_sener.nn import block_attention
@@ -25,41 +26,86 @@ terms = st.sampled_from([("c2p",), ("p2c",), ("c2p", "p2c")])
 tables = st.sampled_from([(4, 20), (6, 8), (-1, 5), (-1, 64)])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(
     kind=kinds,
     lengths=lengths,
     window=st.integers(1, 7),
+    n_global=st.sampled_from([1, 2, 5, 13, 50]),
     logn=st.booleans(),
     terms=terms,
     table=tables,
     seed=st.integers(0, 99),
 )
-@example(
-    kind="arrow", lengths=[39, 22], window=1, logn=True, terms=("c2p", "p2c"), table=(4, 20), seed=0
-)
-@example(
-    kind="arrow", lengths=[39, 22], window=5, logn=True, terms=("c2p", "p2c"), table=(-1, 5), seed=0
-)
+@example("arrow", [39, 22], 1, 1, True, ("c2p", "p2c"), (4, 20), 0)
+@example("arrow", [39, 22], 1, 5, True, ("c2p", "p2c"), (4, 20), 0)
+@example("arrow", [39, 22], 5, 1, True, ("c2p", "p2c"), (-1, 5), 0)
+@example("arrow", [39, 2], 5, 13, True, ("c2p", "p2c"), (-1, 5), 0)
 def test_outputs_and_gradients_equal_the_dense_reference(
-    kind, lengths, window, logn, terms, table, seed
+    kind, lengths, window, n_global, logn, terms, table, seed
 ):
-    compare_with_reference(kind, lengths, window, logn, terms, table, seed)
+    compare_with_reference(kind, lengths, window, n_global, logn, terms, table, seed)
 
 
 @pytest.mark.parametrize("kind", ["arrow", "sliding"])
+@pytest.mark.parametrize("n_global", [1, 2, 13])
 @pytest.mark.parametrize(("rows", "heads"), [(1, 1), (12, 1), (70, 4)])
-def test_parts_of_queries_and_heads_change_nothing(monkeypatch, kind, rows, heads):
+def test_parts_of_queries_and_heads_change_nothing(monkeypatch, kind, n_global, rows, heads):
     monkeypatch.setattr(block_attention, "CPU_ROWS", rows)
     monkeypatch.setattr(block_attention, "CPU_HEADS", heads)
-    compare_with_reference(kind, [40, 31], 5, True, ("c2p", "p2c"), (6, 8), seed=0)
+    compare_with_reference(kind, [40, 31], 5, n_global, True, ("c2p", "p2c"), (6, 8), seed=0)
 
 
-def test_blocks_narrower_than_the_window():
-    compare_with_reference("arrow", [150, 99], 70, True, ("c2p", "p2c"), (60, 90), seed=0)
+@pytest.mark.parametrize("n_global", [1, 5, 66, 75])
+def test_blocks_narrower_than_the_window(n_global):
+    lengths = [170, 99]
+    compare_with_reference("arrow", lengths, 70, n_global, True, ("c2p", "p2c"), (60, 90), seed=0)
 
 
-def compare_with_reference(kind, lengths, window, logn, terms, table, seed):
+@pytest.mark.parametrize("n_global", [30, 70])
+def test_more_global_pieces_than_the_table_or_the_window_has(n_global):
+    lengths = [170, 99]
+    compare_with_reference("arrow", lengths, 20, n_global, True, ("c2p", "p2c"), (4, 20), seed=0)
+
+
+@pytest.mark.parametrize("n_global", [1, 2, 5, 17])
+@pytest.mark.parametrize("table", [(4, 20), (-1, 5)])
+@pytest.mark.parametrize("terms", [("c2p",), ("p2c",), ("c2p", "p2c")])
+def test_rows_and_columns_are_those_of_the_dense_scores(n_global, table, terms):
+    """From any piece on, as where a layer is run by rows."""
+    generator = torch.Generator().manual_seed(0)
+    positions = RelativePositions(*table)
+    query, key = (torch.randn(2, HEADS, 50, HEAD_DIM, generator=generator) for _ in range(2))
+    tables = [
+        torch.randn(HEADS, 2 * positions.span, HEAD_DIM, generator=generator)
+        if term in terms
+        else None
+        for term in ("c2p", "p2c")
+    ]
+    scores = DisentangledScores(positions, *tables)
+    whole = scores.dense(query, key, 0)
+    for start in (0, 1, 30):
+        some = query[:, :, start : start + n_global]
+        rows, columns = scores.rows(some, key, start), whole[:, :, start:, :n_global]
+        torch.testing.assert_close(rows, whole[:, :, start : start + n_global])
+        found = scores.columns(query[:, :, start:], key[:, :, :n_global], start)
+        torch.testing.assert_close(found, columns)
+
+
+@pytest.mark.parametrize("n_global", [1, 20])
+def test_no_tensor_grows_with_the_square_of_the_text(n_global):
+    n_pieces = 3000  # (n, n) floats would be 36 MB
+    positions = RelativePositions(16, 32)
+    query, key, value = (torch.randn(1, 1, n_pieces, 4, requires_grad=True) for _ in range(3))
+    tables = [torch.randn(1, 32, 4, requires_grad=True) for _ in range(2)]
+    relative = DisentangledScores(positions, *tables)
+    pattern = attention_pattern(torch.tensor([n_pieces]), n_pieces, window=16, n_global=n_global)
+    with LargestTensor() as largest:
+        attend(query, key, value, pattern, relative=relative).sum().backward()
+    assert largest.n_bytes < 2_000_000
+
+
+def compare_with_reference(kind, lengths, window, n_global, logn, terms, table, seed):
     generator = torch.Generator().manual_seed(seed)
     n = max(lengths)
     positions = RelativePositions(*table)
@@ -69,7 +115,7 @@ def compare_with_reference(kind, lengths, window, logn, terms, table, seed):
         torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes
     )
     weights = weights * (torch.arange(n) < torch.tensor(lengths)[:, None])[:, None, :, None]
-    options = {"window": window, "logn": logn}
+    options = {"window": window, "logn": logn, "n_global": n_global}
     scale = 0.4
 
     def ours(query, key, value, *tables):
@@ -107,7 +153,8 @@ def compare_with_reference(kind, lengths, window, logn, terms, table, seed):
 
 @pytest.mark.parametrize("name", ["deberta-v2", "deberta-v3", "deberta-c2p", "deberta-p2c"])
 @pytest.mark.parametrize("window", [1, 4, 9])
-def test_equals_the_stock_module_under_an_arrow_mask(name, window):
+@pytest.mark.parametrize("n_global", [1, 5])
+def test_equals_the_stock_module_under_an_arrow_mask(name, window, n_global):
     config = tiny_config(name)
     encoder = stock_encoder(config).encoder
     stock = encoder.layer[0].attention.self
@@ -115,11 +162,13 @@ def test_equals_the_stock_module_under_an_arrow_mask(name, window):
     hidden_states = torch.randn(2, n, 16, generator=torch.Generator().manual_seed(0))
     mask = torch.zeros(2, 1, n, n, dtype=torch.bool)
     for b, length in enumerate(lengths):
-        mask[b, 0, :length, :length] = dense.visible(length, "arrow", window)
+        mask[b, 0, :length, :length] = dense.visible(length, "arrow", window, n_global)
     table = encoder.get_rel_embedding()
     relative_pos = encoder.get_rel_pos(hidden_states)
     expected, _ = stock(hidden_states, mask, relative_pos=relative_pos, rel_embeddings=table)
-    pattern = attention_pattern(torch.tensor(lengths), n, window=window, logn=False)
+    pattern = attention_pattern(
+        torch.tensor(lengths), n, window=window, n_global=n_global, logn=False
+    )
     attend = DisentangledArrowSelfAttention(stock).eval()(hidden_states, pattern, table)
     got = attend(hidden_states, 0)
     for b, length in enumerate(lengths):

@@ -7,6 +7,8 @@ import math
 import pytest
 import stock_encoders
 import torch
+from dense_encoder import dense_encoder
+from largest_tensor import LargestTensor
 from safetensors.torch import load_file, save_file
 from stock_encoders import NAMES, random_pieces, stock_encoder, tiny_config
 from transformers import AutoConfig, AutoModel, GPT2Config
@@ -39,14 +41,26 @@ def real_rows(states, piece_lengths):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
-def test_wide_window_without_logn_equals_the_stock_encoder(name, attention):
+@pytest.mark.parametrize(
+    ("attention", "window", "n_global"),
+    [
+        ("arrow", 39, 1),
+        ("arrow", 39, 5),
+        ("arrow", 20, 20),
+        ("arrow", 4, 40),
+        ("arrow", 4, 50),
+        ("sliding", 39, 1),
+        ("full", 39, 1),
+        ("full", 39, 5),
+    ],
+)
+def test_wide_window_without_logn_equals_the_stock_encoder(name, attention, window, n_global):
     config = tiny_config(name)
     input_ids, piece_lengths = random_pieces([40, 23, 1], pad=config.pad_token_id)
     mask = (torch.arange(40) < piece_lengths[:, None]).long()
     stock = stock_encoder(config)
-    encoder = same_weights(stock, EncoderSettings(attention, 39, logn=False, lora=None))
-    ours = real_rows(encoder(input_ids, piece_lengths), piece_lengths)
+    encoder = same_weights(stock, EncoderSettings(attention, window, logn=False, lora=None))
+    ours = real_rows(encoder(input_ids, piece_lengths, n_global=n_global), piece_lengths)
     theirs = stock(input_ids=input_ids, attention_mask=mask).last_hidden_state
     theirs = real_rows(theirs, piece_lengths)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
@@ -65,31 +79,89 @@ def test_wide_window_without_logn_equals_the_stock_encoder(name, attention):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
-def test_a_document_alone_and_in_a_batch(name, attention):
+@pytest.mark.parametrize(
+    ("attention", "n_global"),
+    [("arrow", 1), ("arrow", 2), ("arrow", 5), ("sliding", 5), ("full", 5)],
+)
+def test_equals_the_encoder_with_dense_attention(name, n_global, attention):
+    """In float64; the third text is shorter than the window, the fourth than the global pieces."""
+    config = tiny_config(name)
+    encoder = ArrowEncoder(config, EncoderSettings(attention, 7, lora=None)).eval().double()
+    stock_encoders.randomize(encoder, seed=0)
+    encoder.double()
+    input_ids, piece_lengths = random_pieces([40, 23, 6, 3], pad=config.pad_token_id)
+    results = []
+    for each in (encoder, dense_encoder(encoder, n_global)):
+        states = real_rows(each(input_ids, piece_lengths, n_global=n_global), piece_lengths)
+        weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(1))
+        (states * weights).sum().backward()
+        gradients = {n: p.grad for n, p in each.named_parameters() if p.grad is not None}
+        results.append({"states": states, **gradients})
+    ours, reference = results
+    assert ours.keys() == reference.keys()
+    for key, expected in reference.items():
+        scale = expected.abs().max().clamp(min=1)
+        assert (ours[key] - expected).abs().max() / scale < 1e-6, key
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v2", "deberta-v3", "modernbert"])
+@pytest.mark.parametrize("n_global", [1, 20])
+def test_no_tensor_grows_with_the_square_of_the_text(name, n_global):
+    n_pieces = 1500  # (n, n) floats would be 9 MB
+    config = tiny_config(name)
+    settings = EncoderSettings(piece_window=8, lora=None)
+    encoder = ArrowEncoder(config, settings, max_pieces=n_pieces)
+    input_ids, piece_lengths = random_pieces([n_pieces], pad=config.pad_token_id)
+    with LargestTensor() as largest:
+        encoder(input_ids, piece_lengths, n_global=n_global).sum().backward()
+    assert largest.n_bytes < 2_000_000
+
+
+def test_a_number_of_global_pieces_out_of_range_is_named():
+    encoder = ArrowEncoder(tiny_config("bert"), PLAIN)
+    with pytest.raises(ValueError, match=r"'n_global' must be at least 1.*got 0"):
+        encoder(*random_pieces([9], pad=0), n_global=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("attention", "n_global"), [("arrow", 1), ("arrow", 5), ("sliding", 1), ("full", 5)]
+)
+def test_a_document_alone_and_in_a_batch(name, attention, n_global):
     config = tiny_config(name)
     encoder = same_weights(stock_encoder(config), EncoderSettings(attention, 3, lora=None))
     input_ids, piece_lengths = random_pieces([40, 17, 5], pad=config.pad_token_id)
     with torch.inference_mode():
-        together = encoder(input_ids, piece_lengths)
+        together = encoder(input_ids, piece_lengths, n_global=n_global)
         assert together.isfinite().all()
         for b, n in enumerate(piece_lengths.tolist()):
-            alone = encoder(input_ids[b : b + 1, :n], piece_lengths[b : b + 1])
+            only = input_ids[b : b + 1, :n], piece_lengths[b : b + 1]
+            alone = encoder(*only, n_global=n_global)
             torch.testing.assert_close(together[b, :n], alone[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pieces_outside_the_window_reach_others_only_through_the_first(name):
+@pytest.mark.parametrize("n_global", [1, 5])
+def test_pieces_outside_the_window_reach_others_only_through_global_ones(name, n_global):
     # one layer, which is a global one in ModernBERT; DeBERTa-v2's conv would let neighbours through
     conv = {"conv_kernel_size": 0} if name == "deberta-v2" else {}
     config = tiny_config(name, num_hidden_layers=1, **conv)
     encoder = same_weights(stock_encoder(config), EncoderSettings(piece_window=2, lora=None))
     input_ids, piece_lengths = random_pieces([40], pad=config.pad_token_id)
-    changed = input_ids.clone()
-    changed[0, 20] = 4 + (changed[0, 20] - 3) % 46
-    with torch.inference_mode():
-        moved = (encoder(input_ids, piece_lengths) - encoder(changed, piece_lengths)).abs().amax(-1)
-    assert (moved[0] > 1e-6).nonzero().flatten().tolist() == [0, 18, 19, 20, 21, 22]
+
+    def moved(piece):
+        """The pieces that see this one."""
+        changed = input_ids.clone()
+        changed[0, piece] = 4 + (changed[0, piece] - 3) % 46
+        with torch.inference_mode():
+            states = (
+                encoder(ids, piece_lengths, n_global=n_global) for ids in (input_ids, changed)
+            )
+            first, second = states
+        return ((first - second).abs().amax(-1)[0] > 1e-6).nonzero().flatten().tolist()
+
+    assert moved(20) == [*range(n_global), 18, 19, 20, 21, 22]
+    assert moved(n_global - 1) == list(range(40))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,23 +193,25 @@ def test_autocast_to_bfloat16(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("attention", ["arrow", "sliding", "full"])
+@pytest.mark.parametrize(
+    ("attention", "n_global"), [("arrow", 1), ("arrow", 17), ("sliding", 1), ("full", 17)]
+)
 @pytest.mark.parametrize("rows", [1, 7, 34])
-def test_inference_by_rows_equals_the_whole(monkeypatch, name, attention, rows):
+def test_inference_by_rows_equals_the_whole(monkeypatch, name, attention, rows, n_global):
     config = tiny_config(name)
     encoder = same_weights(stock_encoder(config), EncoderSettings(attention, 3, lora=None))
     input_ids, piece_lengths = random_pieces([40, 17], pad=config.pad_token_id)
-    whole = encoder(input_ids, piece_lengths).detach()
+    whole = encoder(input_ids, piece_lengths, n_global=n_global).detach()
     monkeypatch.setattr(block_attention, "CPU_ROWS", rows)
     monkeypatch.setattr(block_attention, "CPU_HEADS", 1)
     with torch.no_grad():
-        by_rows = encoder(input_ids, piece_lengths)
+        by_rows = encoder(input_ids, piece_lengths, n_global=n_global)
     torch.testing.assert_close(by_rows, whole, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("lora", [None, LoRA()])
-def test_recomputing_changes_nothing_but_what_is_kept(name, lora):
+@pytest.mark.parametrize(("lora", "n_global"), [(None, 1), (LoRA(), 1), (None, 5)])
+def test_recomputing_changes_nothing_but_what_is_kept(name, lora, n_global):
     config = tiny_config(name)
     settings = EncoderSettings(piece_window=3, dropout=0.2, lora=lora)
     encoder = ArrowEncoder(config, settings).train()
@@ -154,7 +228,7 @@ def test_recomputing_changes_nothing_but_what_is_kept(name, lora):
             return x
 
         with torch.autograd.graph.saved_tensors_hooks(count, lambda x: x):
-            states = encoder(input_ids, piece_lengths, recompute=recompute)
+            states = encoder(input_ids, piece_lengths, n_global=n_global, recompute=recompute)
         states.square().sum().backward()
         gradients = [p.grad for p in encoder.parameters() if p.grad is not None]
         results.append((n_kept, [states, *gradients]))

@@ -1,13 +1,16 @@
 """The token-level GLiNER: pooling, labels, lengths; its numbers are in `test_gliner_golden`."""
 
+import copy
+
 import pytest
 import torch
+from dense_encoder import dense_encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_encoders import randomize, tiny_config
 
 from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
-from spacy_sener.nn.gliner import GLiNER, GLiNERSettings, pick_labels, pool_words
+from spacy_sener.nn.gliner import GLiNER, GLiNERSettings, pick_labels, pool_words, prompt_length
 from spacy_sener.nn.mark_loss import MarkLoss, mark_loss
 
 MARKER, END, CLS, SEP = 40, 41, 1, 2
@@ -15,9 +18,9 @@ FULL = EncoderSettings(attention="full", logn=False, lora=None)
 POOLINGS = ("first", "last", "mean", "max")
 
 
-def make(name: str = "bert", **options) -> GLiNER:
+def make(name: str = "bert", encoder: EncoderSettings = FULL, **options) -> GLiNER:
     settings = GLiNERSettings(**{"hidden_size": 24, "marker": MARKER, "dropout": 0.0, **options})
-    module = GLiNER(ArrowEncoder(tiny_config(name), FULL), settings)
+    module = GLiNER(ArrowEncoder(tiny_config(name), encoder), settings)
     randomize(module, seed=0)
     return module.eval()
 
@@ -55,6 +58,80 @@ def test_a_text_alone_and_in_a_batch(name, n_lstm_layers):
             assert alone.shape == (1, len(words), n_labels, 3)
             ours = together[i : i + 1, : len(words), :n_labels]
             torch.testing.assert_close(ours, alone, atol=1e-5, rtol=1e-5)
+
+
+def arrow(window: int) -> EncoderSettings:
+    return EncoderSettings("arrow", window, logn=False, lora=None)
+
+
+LONG = [[[20 + i % 15] for i in range(30)], [[20, 21, 22], [23]], []]
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v2", "deberta-v3", "modernbert"])
+def test_arrow_with_a_wide_window_is_full_attention(name):
+    inputs = batch(LONG, n_labels=[3, 3, 3])
+    with torch.no_grad():
+        full, wide = (make(name, encoder)(*inputs) for encoder in (FULL, arrow(50)))
+        torch.testing.assert_close(wide, full, atol=1e-5, rtol=1e-5)
+        assert not make(name, arrow(3))(*inputs).allclose(full, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v2", "deberta-v3", "modernbert"])
+def test_arrow_equals_dense_attention_in_which_the_prompt_is_global(name):
+    module = make(name, arrow(3)).double()
+    reference = copy.deepcopy(module)
+    reference.encoder = dense_encoder(module.encoder, n_global=8)  # [CLS], 3 labels of 2, <<SEP>>
+    results = []
+    for each in (module, reference):
+        inputs = batch(LONG, n_labels=[3, 3, 3], pad=each.encoder.config.pad_token_id)
+        logits = each(*inputs)
+        real = torch.arange(logits.shape[1]) < inputs[3][:, None]
+        logits = logits * real[..., None, None]
+        logits.square().sum().backward()
+        results.append([logits, *(p.grad for p in each.parameters() if p.grad is not None)])
+    for ours, expected in zip(*results, strict=True):
+        scale = expected.abs().max().clamp(min=1)
+        assert (ours - expected).abs().max() / scale < 1e-6
+
+
+@pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_labels_and_the_last_word_of_a_long_text_see_each_other(name, n_layers):
+    encoder = ArrowEncoder(tiny_config(name, num_hidden_layers=n_layers), arrow(3))
+    module = GLiNER(encoder, GLiNERSettings(16, MARKER, n_lstm_layers=0))
+    randomize(module, seed=0)
+    last, label = 45, 11  # pieces that are nowhere else
+    inputs = batch([[*LONG[0], [last]]], n_labels=[2])
+    prompted = module.eval().embed(*inputs)
+    table = encoder.model.get_input_embeddings().weight
+    for vector, piece in ((prompted.labels[0, 0], last), (prompted.words[0, -1], label)):
+        (gradient,) = torch.autograd.grad(
+            (vector * vector.detach()).sum(), table, retain_graph=True
+        )
+        assert gradient[piece].abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_text_alone_and_in_a_batch_with_arrow_attention(pooling):
+    module = make("bert", arrow(3), pooling=pooling)
+    with torch.no_grad():
+        together = module(*batch(LONG, n_labels=[2, 2, 2]))
+        for i, words in enumerate(LONG):
+            alone = module(*batch([words], n_labels=[2]))
+            torch.testing.assert_close(together[i : i + 1, : len(words)], alone, atol=1e-5, rtol=0)
+
+
+def test_prompts_of_different_lengths_in_a_batch_are_named():
+    inputs = batch(TEXTS, n_labels=N_LABELS)
+    with pytest.raises(ValueError, match=r"'words_mask' has prompts of 4, 6, 8 pieces.*one length"):
+        make("bert", arrow(3))(*inputs)
+    assert make("bert", FULL)(*inputs).isfinite().all()
+
+
+@pytest.mark.parametrize("n_words", [0, 1, 4])
+def test_the_prompt_ends_before_the_first_word_or_sep(n_words):
+    _, attention_mask, words_mask, _ = batch([[[20, 21]] * n_words, []], n_labels=[3, 3])
+    assert prompt_length(words_mask, attention_mask.sum(1)) == 8
 
 
 def test_text_without_labels_or_words():

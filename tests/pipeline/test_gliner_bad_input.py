@@ -119,6 +119,16 @@ def test_use_before_initialize() -> None:
         nlp.update([gold(nlp, TEXT, [("Zurich", "person")])])
 
 
+def test_saved_before_initialize(tiny_encoder: Path, tmp_path: Path) -> None:
+    blank(labels={"PER": "person"}).to_disk(tmp_path / "saved")
+    nlp = spacy.load(tmp_path / "saved")
+    with pytest.raises(ValueError, match="E109"):
+        nlp(TEXT)
+    assert component(nlp).label_data == {"PER": "person"}
+    initialize(nlp, encoder=str(tiny_encoder))
+    assert "sc" in nlp(TEXT).spans
+
+
 def test_nothing_to_learn(tiny_encoder: Path) -> None:
     nlp = blank(spans_key="other")
     with pytest.raises(ValueError, match=r"E143.*doc\.spans\['other'\].*\['sc'\].*spans_key"):
@@ -142,6 +152,11 @@ def test_labels_come_from_the_examples_or_are_told(tiny_encoder: Path) -> None:
     example = gold(nlp, TEXT, [("Zurich", "place"), ("Anna", "person")])
     initialize(nlp, [example], encoder=str(tiny_encoder))
     assert component(nlp).labels == ("place", "person")
+    nlp = blank()
+    example.reference._.gliner_labels = {"date": "a day", "person": "a human", "place": "a town"}
+    initialize(nlp, [example], encoder=str(tiny_encoder))
+    assert component(nlp).label_data == {"place": "a town", "person": "a human"}
+    nlp.evaluate([example])
     nlp = blank()
     told = {"person": "a human", "place": "a town", "date": "a day"}
     initialize(nlp, [example], encoder=str(tiny_encoder), labels=told)

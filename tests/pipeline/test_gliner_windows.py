@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
-from tiny_gliner import ALONE, FIRST, INNER, LAST, OTHER, answers, component, marking_pipeline
+from tiny_gliner import (
+    ALONE,
+    FIRST,
+    INNER,
+    LAST,
+    OTHER,
+    answers,
+    component,
+    marking_pipeline,
+    pipeline,
+)
 
 from spacy_sener.prompts import make_prompt
 
@@ -58,3 +68,22 @@ def test_tokens_as_words(tiny_encoder: Path) -> None:
     words = [OTHER, " ", f"{ALONE}-{OTHER}", "\n", OTHER, FIRST, LAST, *[OTHER] * N_WORDS, ALONE]
     doc = nlp(Doc(nlp.vocab, words))
     assert answers(doc) == [(2, 3, "thing"), (5, 7, "thing"), (N_WORDS + 7, N_WORDS + 8, "thing")]
+
+
+def test_arrow_attention_reads_a_long_text_in_one_window(tiny_encoder: Path) -> None:
+    model = {"encoder": {"@architectures": "spacy-sener.ArrowEncoder.v1", "piece_window": 8}}
+    model["encoder"] |= {"attention": "arrow", "logn": False, "lora": None}
+    nlp = pipeline(tiny_encoder, model, max_pieces=1000, threshold=0.3)
+    docs = []
+    for n, labels in enumerate([["thing"], ["person", "the place of work"], ["date"]] * 2):
+        doc = Doc(nlp.vocab, [OTHER, ALONE, INNER] * 50 * (n + 1))
+        doc._.gliner_labels = labels
+        docs.append(doc)
+    prompts = [component(nlp)._prompt(doc) for doc in docs]
+    layout = component(nlp).model.predict(list(zip(docs, prompts, strict=True))).layout
+    assert len(layout.windows) == len(docs)
+    alone = [nlp(doc.copy()) for doc in docs]
+    for doc, expected in zip(nlp.pipe(docs), alone, strict=True):
+        assert answers(doc) == answers(expected)
+        scores = expected.spans["sc"].attrs["scores"]
+        assert doc.spans["sc"].attrs["scores"] == pytest.approx(scores, abs=1e-5)
