@@ -59,7 +59,7 @@ def taught_pipeline(encoder: Path) -> Language:
     nlp.config["initialize"]["components"] = {}
     optimizer.learn_rate = 0.008
     examples = list(lessons(nlp))
-    for _ in range(80):
+    for _ in range(100):
         nlp.update(examples, sgd=optimizer)
     return nlp
 
