@@ -29,7 +29,8 @@ def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
     if not labels:
         raise ValueError(
             f"'{name}' was told no labels to look for. Set labels in [components.{name}], or with "
-            "set_labels(), or doc._.gliner_labels of each document."
+            "set_labels(), or doc._.gliner_labels of each document. Tasks, such as answer(), need "
+            "none: give them nlp.make_doc(text)."
         )
     return make_prompt(labels)
 
