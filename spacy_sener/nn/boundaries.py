@@ -5,12 +5,15 @@ thousands, and has no cell for a span longer than its window, which the authors 
 cannot predict. Here every token says with which odds it begins (s), ends (e) or belongs to (m) a
 span of each label, which is learned from every token. Of a span from i to j that makes
 
-    x_ijr = s_ir + e_jr + mean of m_kr over i <= k <= j.
+    x_ijr = s_ir + e_jr + mean of m_kr over i <= k <= j
+            - sum of sigmoid(s_kr) over i < k <= j - sum of sigmoid(e_kr) over i <= k < j,
 
-It is added to the table's logit of the span. For a span longer than the window there is no cell to
-add it to: the few tokens that begin or end a span well enough are paired, however far apart, and
-q_i . k_j / sqrt(PAIR_SIZE) is added, which says whether the two belong together. Memory and time
-are linear in the text, but for the pairs, whose number is bounded.
+less for each end of another span of the label that is to be expected in between: the start of one
+span and the end of the next one make no span. It is added to the table's logit of the span. For a
+span longer than the window there is no cell to add it to: the few tokens that begin or end a span
+well enough are paired, however far apart, and q_i . k_j / sqrt(PAIR_SIZE) is added, which says
+whether the two belong together. Memory and time are linear in the text, but for the pairs, whose
+number is bounded.
 """
 
 from __future__ import annotations
@@ -91,6 +94,9 @@ def band_logits(marks: Tensor, begin: int, end: int, window: int) -> Tensor:
     around = marks[:, max(first, 0) : last]
     missing = max(-first, 0), max(last - marks.shape[1], 0)
     starts, ends, insides = F.pad(around, (0, 0, 0, 0, *missing)).unbind(2)
+    # A sum over what lies between is a difference of sums, one half of which goes to either end.
+    crossed = _sums(_breaks(starts, ends))[:, :-1]
+    starts, ends = ((x + y).to(marks.dtype) for x, y in ((starts, crossed), (ends, -crossed)))
     sums = _sums(insides)  # of the tokens before each, from `window` before the first row
     n_rows, size = end - begin, torch.arange(1, window + 2, device=marks.device)
 
@@ -117,11 +123,12 @@ def pair_logits(evidence: Evidence, text: int, starts: Tensor, ends: Tensor) -> 
     starts: (n_starts,). ends: (n_ends,). Returns (n_starts, n_ends, n_labels).
     """
     begin, end, inside = evidence.marks[text].unbind(1)
-    sums = _sums(inside[None])[0]
+    sums, crossed = _sums(torch.stack([inside, _breaks(begin[None], end[None])[0]]))
     size = (ends - starts[:, None] + 1).clamp(min=1)
-    mean = ((sums[ends + 1] - sums[starts][:, None]) / size[..., None]).to(inside.dtype)
+    mean = (sums[ends + 1] - sums[starts][:, None]) / size[..., None]
+    middle = (mean - crossed[ends] + crossed[starts][:, None]).to(inside.dtype)
     match = evidence.queries[text, starts] @ evidence.keys[text, ends].T / PAIR_SIZE**0.5
-    return begin[starts][:, None] + end[ends] + mean + match[..., None]
+    return begin[starts][:, None] + end[ends] + middle + match[..., None]
 
 
 def long_spans(
@@ -201,6 +208,15 @@ def _pair_loss(
     allowed = (window < distance) & (distance <= reach)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (costs * allowed[..., None]).sum()
+
+
+def _breaks(starts: Tensor, ends: Tensor) -> Tensor:
+    """How many spans are to be expected to end at each token or to start at the next one.
+
+    starts, ends: logits, (batch_size, n_tokens, n_labels). Returns the same shape, in which the
+    last token's means nothing.
+    """
+    return ends.sigmoid() + starts.roll(-1, 1).sigmoid()
 
 
 def _sums(values: Tensor) -> Tensor:
