@@ -49,6 +49,7 @@ def build_gliner_v1(
     encoder: EncoderSettings,
     hidden_size: int | None = None,
     pooling: Pooling = "first",
+    label_after_marker: bool = True,
     n_lstm_layers: int = 1,
     dropout: float = 0.4,
     words: WordKind = "gliner",
@@ -60,8 +61,10 @@ def build_gliner_v1(
     encoder: how it attends and what of it is trained, an `ArrowEncoder.v1` block. With "arrow"
     attention the prompt is global: it sees all of the text, and all of the text sees it.
     hidden_size: width of words and labels; null for the encoder's. pooling: the pieces that a word
-    takes its vector from: "first", "last", "mean" or "max". n_lstm_layers: of the LSTM; 0 for none.
-    dropout: of the scores. These four are for a new network; a checkpoint brings its own.
+    takes its vector from: "first", "last", "mean" or "max". label_after_marker: a label's vector is
+    that of its first piece, which the encoder knows, and not of its marker, which is new to it and
+    at first the same for all labels. n_lstm_layers: of the LSTM; 0 for none. dropout: of the
+    scores. These five are for a new network; a checkpoint brings its own.
     words: what the marks are on: "gliner" for the words of the authors' splitter, on which the
     published checkpoints were trained, "tokens" for spaCy's tokens.
     mixed_precision: compute in bfloat16. recompute: train in less memory and a little more time.
@@ -70,6 +73,7 @@ def build_gliner_v1(
         hidden_size=2 if hidden_size is None else hidden_size,  # replaced when the encoder is known
         marker=0,
         pooling=pooling,
+        label_after_marker=label_after_marker,
         n_lstm_layers=n_lstm_layers,
         dropout=dropout,
     )

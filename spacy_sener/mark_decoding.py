@@ -5,12 +5,13 @@ insides of its label. Marks are of whole documents, so that no span is lost wher
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoding import LabelsPerSpan, Overlap, decode
+from .decoding import LabelsPerSpan, Overlap, decode, join_candidates
 from .types import Candidates, Floats, Ints
 from .words import Words
 
@@ -68,6 +69,39 @@ def spans_of_tokens(
     best = np.sort(best[np.unique(spans, axis=0, return_index=True)[1]])
     candidates = Candidates(starts[best], ends[best], found.labels[best], found.scores[best])
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
+
+
+def marked_spans(
+    marks: Floats,
+    words: Words,
+    *,
+    threshold: float,
+    overlap: Overlap,
+    labels_per_span: LabelsPerSpan,
+    span_score: SpanScore,
+    labels_apart: bool = False,
+) -> Candidates:
+    """The spans of tokens that the marks of a document's words say.
+
+    labels_apart: find those of each label as if there were no other. The other settings are those
+    of `decode_marks`.
+    """
+
+    def find(marks: Floats) -> Candidates:
+        found = decode_marks(
+            marks,
+            threshold=threshold,
+            overlap=overlap,
+            labels_per_span=labels_per_span,
+            span_score=span_score,
+        )
+        return spans_of_tokens(found, words, overlap=overlap, labels_per_span=labels_per_span)
+
+    if not labels_apart:
+        return find(marks)
+    parts = [find(marks[:, label : label + 1]) for label in range(marks.shape[1])]
+    parts = [replace(part, labels=part.labels + label) for label, part in enumerate(parts)]
+    return decode(join_candidates(parts), overlap="any")
 
 
 def best_together(

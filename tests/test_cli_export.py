@@ -78,6 +78,33 @@ def test_there_and_back(tmp_path: Path, name: str, unpack: Callable[[bytes], byt
     assert read_docs(tmp_path / "again.spacy") == read_docs(source)
 
 
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl"])
+def test_for_gliners_trainer_and_back(tmp_path: Path, name: str) -> None:
+    source, exported = write_docs(tmp_path / "in.spacy"), tmp_path / name
+    result = sener("export", source, exported, "--spans-key", "found", "--to", "gliner")
+    assert result.exit_code == 0, result.output
+    assert "1 x scores (not written" in " ".join(result.output.split())
+    text = exported.read_text(encoding="utf8")
+    records = json.loads(text) if name == "out.json" else list(map(json.loads, text.splitlines()))
+    assert records == [
+        {
+            "doc_id": 7,
+            "tokenized_text": ["Ada", "😀", "Brenk", ",", "PhD"],
+            "ner": [[0, 2, "name"], [4, 4, "degree"]],
+        },
+        {"doc_id": "w", "tokenized_text": ["one", "two"], "ner": [[0, 1, "all"], [0, 0, "one"]]},
+    ]
+    result = sener("convert", exported, tmp_path / "again.spacy", "--format", "gliner", "--strict")
+    assert result.exit_code == 0, result.output
+    assert "2 documents, 7 tokens" in result.output
+
+
+def test_unknown_target(tmp_path: Path) -> None:
+    result = sener("export", write_docs(tmp_path / "in.spacy"), tmp_path / "out", "--to", "csv")
+    assert result.exit_code == 1
+    assert "--to should be one of" in result.output
+
+
 def test_export_reads_what_convert_reads(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Ada Brenk")
     (tmp_path / "a.ann").write_text("T1\tname 0 9\tAda Brenk\n")

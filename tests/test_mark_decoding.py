@@ -12,7 +12,8 @@ from golden_gliner import CASES, read_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_sener.mark_decoding import decode_marks, spans_of_tokens
+from spacy_sener.decoding import LabelsPerSpan, Overlap
+from spacy_sener.mark_decoding import decode_marks, marked_spans, spans_of_tokens
 from spacy_sener.types import Candidates
 from spacy_sener.words import Words
 
@@ -148,6 +149,34 @@ def test_a_text_in_which_everything_is_marked_has_few_candidates() -> None:
 def test_an_unknown_score_is_named() -> None:
     with pytest.raises(ValueError, match=r"'span_score' must be one of .*got 'max'"):
         decode_marks(np.zeros((1, 1, 3), dtype=np.float32), span_score="max")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("overlap", ["flat", "nested", "any"])
+@pytest.mark.parametrize("labels_per_span", ["one", "many"])
+def test_labels_apart_are_each_as_if_alone(
+    overlap: Overlap, labels_per_span: LabelsPerSpan
+) -> None:
+    """And lie in order of the text, then of the labels."""
+    marks = np.random.default_rng(0).random((12, 3, 3), dtype=np.float32)
+    first = np.array([0, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 8])  # tokens of one word or two
+    words = Words(["w"] * 12, first, first)
+    settings: dict[str, Any] = {
+        "threshold": 0.3,
+        "overlap": overlap,
+        "labels_per_span": labels_per_span,
+        "span_score": "min",
+    }
+    apart = as_cells(marked_spans(marks, words, labels_apart=True, **settings))
+    alone = [
+        (start, end, label, score)
+        for label in range(3)
+        for start, end, _, score in as_cells(
+            marked_spans(marks[:, label : label + 1], words, **settings)
+        )
+    ]
+    assert apart == sorted(alone, key=lambda cell: (cell[0], -cell[1], cell[2]))
+    together = as_cells(marked_spans(marks, words, **settings))
+    assert (len(together) < len(apart)) == (overlap != "any" or labels_per_span == "one")
 
 
 @st.composite

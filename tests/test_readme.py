@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 from spacy.util import fix_random_seed
+from taught_gliner import taught_pipeline
 
 README = Path(__file__).parents[1] / "README.md"
+
+
+def snippets() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf8"), re.DOTALL)
 
 
 def test_the_ten_lines_find_what_they_were_shown_and_draw_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ten_lines, block_view = re.findall(
-        r"```python\n(.*?)```", README.read_text(encoding="utf8"), re.DOTALL
-    )
+    ten_lines, block_view, _ = snippets()
     fix_random_seed(0)
     names: dict[str, Any] = {}
     exec(compile(ten_lines, str(README), "exec"), names)  # noqa: S102 - our own README
@@ -23,3 +26,18 @@ def test_the_ten_lines_find_what_they_were_shown_and_draw_it(
     assert labels == ["PERSON", "POST", "WORK"]
     exec(compile(block_view, str(README), "exec"), names)  # noqa: S102
     assert "{--given:teal}" in names["html"]
+
+
+def test_asking_in_plain_words_runs(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught_pipeline(tiny_encoder).to_disk(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(snippets()[2], str(README), "exec"), names)  # noqa: S102 - our own README
+    answers, doc = names["answers"], names["doc"]
+    assert answers.doc is doc
+    assert len(answers) == len(answers.attrs["scores"])
+    assert [len(names["both"]), names["own"]._.gliner_labels] == [2, ["software", "date"]]
+    assert names["gliner"].label_data == {"DATE": "day, month and year"}
+    assert set(doc.cats) <= {"business", "history"}

@@ -46,17 +46,26 @@ member of the editorial board , visiting scholar , assistant , associate , maste
 
 def save_tiny_bert(folder: Path) -> Path:
     """A BERT of two layers, with a table of 64 positions and a WordPiece tokenizer."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
+    tokenizer = Tokenizer(models.WordPiece(vocab=_word_pieces(), unk_token=UNK))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=700, special_tokens=SPECIAL, initial_alphabet=_ascii(), show_progress=False
-    )
-    tokenizer.train_from_iterator([TEXT], trainer)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=64, pad_token_id=0, **SHAPE
     )
     return _save(folder, tokenizer, BertModel, config)
+
+
+def _word_pieces() -> dict[str, int]:
+    """Characters, short words, and beginnings and ends of longer ones.
+
+    The library's trainer, of WordPiece alone, gives others in every process.
+    """
+    words = {word.lower() for word in TEXT.split()}
+    beginnings = {word[:n] for word in words for n in (3, 5)}
+    ends = {f"##{word[n:]}" for word in words for n in (3, 5) if word[n:]}
+    characters = [*_ascii(), *(f"##{each}" for each in _ascii())]
+    pieces = dict.fromkeys([*SPECIAL, *characters, *sorted(beginnings | ends)])
+    return {piece: i for i, piece in enumerate(pieces)}
 
 
 def save_tiny_deberta(folder: Path) -> Path:

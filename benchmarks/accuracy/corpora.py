@@ -15,6 +15,7 @@ from spacy_sener.corpora.readers import READERS, doc_from_record
 from spacy_sener.corpora.records import Record
 from spacy_sener.corpora.report import Report
 from spacy_sener.corpora.segments import cut
+from spacy_sener.extensions import LABELS
 
 KEY = "sc"
 """Where gold and predicted spans are in `doc.spans`."""
@@ -116,7 +117,7 @@ def hashed(record: Record) -> str:
 
 
 def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
-    """The same tokens in another vocabulary, with these spans."""
+    """The same tokens in another vocabulary, with these spans, asked for the same labels."""
     copy = Doc(
         vocab,
         words=[token.text for token in doc],
@@ -124,4 +125,5 @@ def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
     )
     copy.spans[KEY] = [Span(copy, span.start, span.end, label=span.label_) for span in spans]
     copy.user_data["doc_id"] = doc.user_data["doc_id"]
+    copy._.set(LABELS, doc._.get(LABELS))
     return copy

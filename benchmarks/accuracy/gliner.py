@@ -8,7 +8,8 @@ included, and drops what is beyond without a word. So it is used as one who know
 - In prediction, windows overlap. Each word's probabilities are those of the window that sees most
   around it, and spans are read off the whole document by the decoder's rule: so they may be longer
   than a window.
-- All labels are in every prompt, in one order. The collator would sample and shuffle them.
+- In every prompt are all labels that the document is asked for (`doc._.gliner_labels`, or else all
+  there are), in one order. The collator would sample and shuffle them.
 - Targets are smoothed a little. Probabilities are clamped in its loss, so that beyond a logit of
   about -14 nothing is learned any more, and an untrained head whose targets are nearly all 0 is
   there within some twenty updates, at any rate that learns something in a few hundred.
@@ -30,8 +31,6 @@ from spacy_sener.sources import DEFAULT_SOURCE, resolve_source
 
 LOWEST_SCORES = np.arange(LOWEST_SCORE, 1.0, 0.02)
 """Spans are kept down to the first of these scores that does not leave too many."""
-SMOOTHING = 0.02
-"""A target is at least half of this, and at most one less half of it."""
 MAX_CANDIDATES = 1_000
 """Spans that any document may have, before conflicts are resolved; a longer one: one a word."""
 START, END, INSIDE = range(3)
@@ -47,6 +46,7 @@ class GLiNERMethod:
     learning_rate (float): Of the encoder, at its highest: it rises over the first tenth of the
         updates, then falls to 0.
     others_lr (float): The same of all other weights.
+    smoothing (float): A target is at least half of this, and at most one less half of it.
     """
 
     def __init__(
@@ -55,9 +55,11 @@ class GLiNERMethod:
         encoder: str = DEFAULT_SOURCE,
         learning_rate: float = 2e-4,
         others_lr: float = 5e-4,
+        smoothing: float = 0.02,
     ) -> None:
         self.folder = resolve_source(encoder)
         self.rates = {"learning_rate": learning_rate, "others_lr": others_lr}
+        self.smoothing = smoothing
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """Train on `docs` for `updates / len(docs)` epochs, one piece of a document at a time.
@@ -66,12 +68,10 @@ class GLiNERMethod:
         those of a method that makes one update with each.
         """
         set_seed(seed)
-        self.labels = sorted({span.label_ for doc in docs for span in doc.spans[KEY]})
+        self.labels = in_words(sorted({span.label_ for doc in docs for span in doc.spans[KEY]}))
         self.flat = not any(_has_overlaps(doc) for doc in docs)
         self.multi_label = any(_has_double_labels(doc) for doc in docs)
-        self.prompt = [in_words(label) for label in self.labels]
         self.model = untrained(self.folder)
-        self.capacity = text_capacity(self.model, self.prompt)
         with TemporaryDirectory() as folder:
             self.model.train_model(
                 [example for doc in docs for example in self._examples(doc)],
@@ -81,7 +81,7 @@ class GLiNERMethod:
                 max_steps=-1,
                 per_device_train_batch_size=1,
                 **self.rates,
-                label_smoothing=SMOOTHING,
+                label_smoothing=self.smoothing,
                 save_strategy="no",
                 dataloader_num_workers=0,
                 dataloader_pin_memory=False,
@@ -92,16 +92,23 @@ class GLiNERMethod:
     def predict(self, docs: Iterable[Doc]) -> Iterator[Doc]:
         """Copies of `docs` with the spans found and their scores."""
         for doc in docs:
-            words = Words.of(doc, self.model, self.capacity)
-            candidates = spans_of(self.probabilities(words))
-            yield self._copied_with(self._without_conflicts(candidates), doc, words)
+            labels = self.labels_of(doc)
+            capacity = text_capacity(self.model, list(labels.values()))
+            words = Words.of(doc, self.model, capacity)
+            probabilities = self.probabilities(words, list(labels.values()), capacity)
+            found = self._without_conflicts(spans_of(probabilities))
+            yield _copied_with(found, doc, words, list(labels))
 
-    def probabilities(self, words: "Words") -> np.ndarray:
+    def labels_of(self, doc: Doc) -> dict[str, str]:
+        """The labels that a document is asked for, with what the model reads for each."""
+        return doc._.gliner_labels or self.labels
+
+    def probabilities(self, words: "Words", prompt: list[str], capacity: int) -> np.ndarray:
         """Of a start, an end, and the inside of a span: `(n_words, n_labels, 3)`."""
-        result = np.zeros((len(words.texts), len(self.labels), 3), dtype=np.float32)
-        for (begin, end), (first, last) in windows(words.sizes, self.capacity):
+        result = np.zeros((len(words.texts), len(prompt), 3), dtype=np.float32)
+        for (begin, end), (first, last) in windows(words.sizes, capacity):
             batch = self.model.collate_batch(
-                [{"tokenized_text": words.texts[begin:end], "ner": None}], self.prompt
+                [{"tokenized_text": words.texts[begin:end], "ner": None}], prompt
             )
             check_all_read(batch["words_mask"], end - begin)
             logits = self.model.run_batch(batch).logits[0]
@@ -109,16 +116,19 @@ class GLiNERMethod:
         return result
 
     def _examples(self, doc: Doc) -> Iterator[dict[str, Any]]:
-        words = Words.of(doc, self.model, self.capacity)
-        gold = words.gold(doc)
-        for begin, end in pieces(words.sizes, gold, self.capacity):
+        labels = self.labels_of(doc)
+        prompt = list(labels.values())
+        capacity = text_capacity(self.model, prompt)
+        words = Words.of(doc, self.model, capacity)
+        gold = words.gold(doc, labels)
+        for begin, end in pieces(words.sizes, gold, capacity):
             texts = words.texts[begin:end]
-            encoded = self.model.data_processor.tokenize_inputs([texts], self.prompt)
+            encoded = self.model.data_processor.tokenize_inputs([texts], prompt)
             check_all_read(encoded["words_mask"], len(texts))
             yield {
                 "tokenized_text": texts,
                 "ner": list(clipped(gold, begin, end)),
-                "ner_labels": self.prompt,
+                "ner_labels": prompt,
             }
 
     def _without_conflicts(self, candidates: "Candidates") -> list[Any]:
@@ -128,19 +138,20 @@ class GLiNERMethod:
             found += self.model.decoder.greedy_search(group, self.flat, self.multi_label)
         return found
 
-    def _copied_with(self, found: Sequence[Any], doc: Doc, words: "Words") -> Doc:
-        copy = copied(doc, doc.vocab)
-        copy.spans[KEY] = [
-            Span(
-                copy,
-                int(words.tokens[each.start]),
-                int(words.tokens[each.end]) + 1,
-                label=self.labels[each.entity_type],
-            )
-            for each in found
-        ]
-        copy.spans[KEY].attrs["scores"] = [each.score for each in found]
-        return copy
+
+def _copied_with(found: Sequence[Any], doc: Doc, words: "Words", labels: list[str]) -> Doc:
+    copy = copied(doc, doc.vocab)
+    copy.spans[KEY] = [
+        Span(
+            copy,
+            int(words.tokens[each.start]),
+            int(words.tokens[each.end]) + 1,
+            label=labels[each.entity_type],
+        )
+        for each in found
+    ]
+    copy.spans[KEY].attrs["scores"] = [each.score for each in found]
+    return copy
 
 
 @dataclass(frozen=True)
@@ -180,13 +191,13 @@ class Words:
             sizes=sizes[kept].clip(max=limit),
         )
 
-    def gold(self, doc: Doc) -> list[Gold]:
-        """The spans of the document that hold a word."""
+    def gold(self, doc: Doc, labels: dict[str, str]) -> list[Gold]:
+        """The spans of the document that hold a word; labels: with their words."""
         found = []
         for span in doc.spans[KEY]:
             first, after = np.searchsorted(self.tokens, [span.start, span.end]).tolist()
             if first < after:
-                found.append((first, after - 1, in_words(span.label_)))
+                found.append((first, after - 1, labels[span.label_]))
         return found
 
 
@@ -200,9 +211,9 @@ class Candidates:
     scores: np.ndarray
 
 
-def in_words(label: str) -> str:
-    """The label as a reader would say it."""
-    return label.replace("_", " ")
+def in_words(labels: Iterable[str]) -> dict[str, str]:
+    """The labels as a reader would say them, by their names."""
+    return {label: label.replace("_", " ") for label in labels}
 
 
 def untrained(folder: str) -> Any:

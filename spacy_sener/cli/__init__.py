@@ -10,6 +10,7 @@ from . import (
     init_config,
     render,
     report,
+    self_train,
 )
 from .app import app
 
@@ -24,4 +25,5 @@ __all__ = [
     "init_config",
     "render",
     "report",
+    "self_train",
 ]

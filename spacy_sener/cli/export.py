@@ -1,4 +1,4 @@
-"""`python -m spacy sener export`: documents with their spans and scores as JSON lines."""
+"""`python -m spacy sener export`: documents with spans and scores as JSON lines, or for GLiNER."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ..corpora.export import problems_to, write_jsonl
+from ..corpora.export import problems_to, write_gliner, write_jsonl
 from ..corpora.report import Report
 from .app import app
 from .corpora import (
@@ -23,6 +23,8 @@ from .corpora import (
     read_corpus,
 )
 
+TARGETS = ("jsonl", "gliner")
+
 
 @app.command("export")
 def export_cli(
@@ -30,17 +32,24 @@ def export_cli(
     output_path: Annotated[
         Path, typer.Argument(metavar="OUT", help="A .jsonl file, or .jsonl.gz or .jsonl.xz")
     ],
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", help="jsonl, or gliner for its trainer: a list if OUT is .json, else lines"
+        ),
+    ] = "jsonl",
     record_format: Format = "auto",
     spans_key: SpansKey = "sc",
     lang: Lang = "en",
     strict: Strict = False,
     report_path: ReportPath = None,
 ) -> None:
-    """Export a .spacy file, or any annotated file, to JSON lines; `convert` reads them again."""
+    """Export a .spacy file, or any annotated file, to JSON; `convert` reads it again."""
     try:
         report = export(
             input_path,
             output_path,
+            target=target,
             record_format=record_format,
             spans_key=spans_key,
             lang=lang,
@@ -57,16 +66,20 @@ def export(
     input_path: Path,
     output_path: Path,
     *,
+    target: str = "jsonl",
     record_format: str = "auto",
     spans_key: str = "sc",
     lang: str = "en",
     strict: bool = False,
     report_path: Path | None = None,
 ) -> Report:
-    """Write the documents of a file or folder to a file of JSON lines, one by one.
+    """Write the documents of a file or folder to a file of JSON, one by one.
 
-    Options and errors are those of `convert.convert`.
+    target (str): "jsonl", or "gliner", of whose records scores are no part; that is a warning.
+    The other options and errors are those of `convert.convert`.
     """
+    if target not in TARGETS:
+        raise ValueError(f"--to should be one of {TARGETS}, but is {target!r}")
     check_paths(input_path, output_path, report_path)
     with problems_to(report_path) as on_problem:
         report = Report(on_problem=on_problem)
@@ -78,5 +91,10 @@ def export(
             lang=lang,
             strict=strict,
         )
-        write_jsonl(output_path, docs, spans_key=spans_key)
+        if target == "jsonl":
+            write_jsonl(output_path, docs, spans_key=spans_key)
+        else:
+            left_out = write_gliner(output_path, docs, spans_key=spans_key)
+            for what, count in (+left_out).items():
+                msg.warn(f"{count} x {what} (not written: GLiNER's records have no place for it)")
     return report

@@ -46,7 +46,7 @@ class JsonlCorpus:
             report=report,
         )
         for reference in docs:
-            yield Example(_without_annotations(nlp, reference), reference)
+            yield Example(without_annotations(nlp, reference), reference)
         self._check(report)
 
     def _check(self, report: Report) -> None:
@@ -59,7 +59,7 @@ class JsonlCorpus:
         self._told = True
 
 
-def _without_annotations(nlp: Language, reference: Doc) -> Doc:
+def without_annotations(nlp: Language, reference: Doc) -> Doc:
     if reference.has_unknown_spaces:
         return Doc(nlp.vocab, words=[token.text for token in reference])
     return nlp.make_doc(reference.text)

@@ -75,6 +75,8 @@ def _json_format(path: Path) -> str:
         return "label-studio"
     if {"words", "ner"} <= seen and not is_list:
         return "scirex"
+    if "tokenized_text" in seen:
+        return "gliner"
     # A single document may fill a file of that name, over several lines.
     return "json" if is_list or plain_suffix(path) == ".json" else "jsonl"
 

@@ -1,8 +1,9 @@
-"""Documents as JSON lines, as the readers of this package take them."""
+"""Documents as JSON lines, as the readers of this package take them, or for GLiNER's trainer."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 from spacy.tokens import Doc
 
+from ..extensions import LABELS
 from ..scores import span_scores
-from .files import create_text
+from .files import create_text, plain_suffix
+from .gliner import gliner_record
 
 Fields = dict[str, Any]
 
@@ -23,13 +26,34 @@ def write_jsonl(path: Path, docs: Iterable[Doc], *, spans_key: str) -> None:
             file.write(json.dumps(doc_record(doc, spans_key), ensure_ascii=False) + "\n")
 
 
+def write_gliner(path: Path, docs: Iterable[Doc], *, spans_key: str) -> Counter[str]:
+    """Write training data of GLiNER, all or nothing, and count what has no place in its records.
+
+    If the name ends in `.json`, as its trainer wants it, they are one list, else one a line.
+    """
+    left_out = Counter[str]()
+    begin, between, end = (
+        ("[\n", ",\n", "\n]\n") if plain_suffix(path) == ".json" else ("", "\n", "\n")
+    )
+    with create_text(path) as file:
+        file.write(begin)
+        for number, doc in enumerate(docs):
+            record = gliner_record(doc, spans_key, left_out)
+            file.write((between if number else "") + json.dumps(record, ensure_ascii=False))
+        file.write(end)
+    return left_out
+
+
 def doc_record(doc: Doc, spans_key: str) -> Fields:
     """`{"doc_id", "text", "spans": [{"start", "end", "label", "score"}, ...]}`, in characters.
 
     A document that was made of words keeps them: `{"doc_id", "text": [words], "entity": [[start,
-    end, [words], label], ...]}`, or such mappings where there are scores.
+    end, [words], label], ...]}`, or such mappings where there are scores. `gliner_labels` is there
+    if the document says what it is asked for.
     """
-    name = {"doc_id": doc.user_data["doc_id"]} if "doc_id" in doc.user_data else {}
+    head = {"doc_id": doc.user_data["doc_id"]} if "doc_id" in doc.user_data else {}
+    if doc._.get(LABELS):
+        head[LABELS] = doc._.get(LABELS)
     words = [token.text for token in doc]
     in_words, group = doc.has_unknown_spaces, doc.spans[spans_key]
     spans = [
@@ -42,8 +66,8 @@ def doc_record(doc: Doc, spans_key: str) -> Fields:
         for span, score in zip(group, span_scores(group), strict=True)
     ]
     if not in_words:
-        return {**name, "text": doc.text, "spans": spans}
-    return {**name, "text": words, "entity": [_word_item(span, words) for span in spans]}
+        return {**head, "text": doc.text, "spans": spans}
+    return {**head, "text": words, "entity": [_word_item(span, words) for span in spans]}
 
 
 def _word_item(span: Fields, words: list[str]) -> Fields | list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import lzma
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,6 +94,22 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """As `written_whole`, for a folder to fill. Raises FileExistsError, before, if it is there."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise FileExistsError(f"{path} is there already: name a new folder")
+    path.mkdir(parents=True, exist_ok=True)
+    path.rmdir()  # it could be made, which is better known before the work than after
+    part = path.resolve().with_name(f".part-{path.resolve().name}")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager

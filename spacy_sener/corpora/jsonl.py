@@ -1,17 +1,21 @@
 """JSON lines, and JSON lists, of documents: with character offsets or with lists of words.
 
 The offsets are Prodigy's (`spans`), doccano's (`label` or `labels`, or `entities` with
-`start_offset` and `end_offset`), those of spaCy 2 (`entities`), and our own export (`spans`).
+`start_offset` and `end_offset`), those of spaCy 2 (`entities`), and our own export (`spans`, and
+`gliner_labels`: the labels that the document is asked for).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..extensions import LABELS
+from .asked_labels import read_labels
 from .files import numbered_lines
 from .json_lists import json_list
 from .records import Reader, Record, TextRecord, WordsRecord
@@ -84,7 +88,9 @@ def parse_accepted(
         if key != _items_key(fields) and isinstance(others, list) and others:
             item = {"key": key, "spans": others}
             report.add_problem("other spans key", f"{doc_id} ({where})", item)
-    return parse(fields, doc_id, where)
+    record = parse(fields, doc_id, where)
+    labels = read_labels(fields, LABELS, report, f"{doc_id} ({where})")
+    return replace(record, labels=labels) if record and labels else record
 
 
 def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:

@@ -8,7 +8,8 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from . import brat, conll, jsonl, label_studio, scirex, squad, uima, webanno
+from ..extensions import LABELS
+from . import brat, conll, gliner, jsonl, label_studio, scirex, squad, uima, webanno
 from .detect import detect_format
 from .docbin import read_docbin
 from .offsets import doc_from_offsets
@@ -22,6 +23,7 @@ READERS: dict[str, Reader] = {
     **brat.READERS,
     **squad.READERS,
     **scirex.READERS,
+    **gliner.READERS,
     **conll.READERS,
     **webanno.READERS,
     **uima.READERS,
@@ -68,5 +70,7 @@ def doc_from_record(nlp: Language, record: Record, *, spans_key: str, report: Re
             nlp.vocab, record.words, record.items, spans_key=spans_key, report=report, where=where
         )
     doc.user_data["doc_id"] = record.doc_id
+    if record.labels:
+        doc._.set(LABELS, record.labels)
     report.add_doc(doc, spans_key)
     return doc

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .asked_labels import AskedLabels
 from .report import Report
 
 
@@ -19,12 +20,14 @@ class TextRecord:
     items: Annotations as they stand in the file: mappings with `start`, `end` (exclusive), `label`
         and perhaps `score` and the `text` at their place, or lists that begin with start and end
         and finish with the label. They may be wrong: `annotation.valid_annotations` sorts that out.
+    labels: Those that the document is asked for, if it says so.
     """
 
     doc_id: Any
     where: str
     text: str
     items: Sequence[Any]
+    labels: AskedLabels | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class WordsRecord:
     where: str
     words: list[str]
     items: Sequence[Any]
+    labels: AskedLabels | None = None
 
 
 Record = TextRecord | WordsRecord

@@ -24,6 +24,8 @@ PROBLEMS = {
     "whitespace at an end": "kept, trimmed",
     "ends inside a token": "kept, widened to whole tokens",
     "empty word": "kept, as a space",
+    "unusable label": "left out of the labels asked for: not a string, or empty",
+    "not asked for": "kept: the label is not among those asked for, and is put there",
     "other words": "kept: the words listed with it are not those at its place",
     "unusable score": "kept, without score: not a finite number",
     "predicted": "kept: predictions, as nobody annotated the document",

@@ -8,6 +8,8 @@ import numpy as np
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span
 
+from ..extensions import LABELS
+
 SENTENCE_ENDS = frozenset(Sentencizer.default_punct_chars)
 
 
@@ -35,14 +37,16 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
 def part(doc: Doc, start: int, end: int, spans_key: str = "sc") -> Doc:
     """The tokens from `start` to before `end`, with the spans that lie among them.
 
-    Kept are also what tokens are annotated with, entities that lie in the part, and the entries of
-    `doc.user_data` that have a name, such as "doc_id".
+    Kept are also what tokens are annotated with, entities that lie in the part, the labels that the
+    document is asked for, and the entries of `doc.user_data` that have a name, such as "doc_id".
     """
     piece = doc[start:end].as_doc()
     piece.has_unknown_spaces = doc.has_unknown_spaces
     piece.user_data.update(
         {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
     )
+    if doc._.get(LABELS) is not None:
+        piece._.set(LABELS, doc._.get(LABELS))
     piece.spans[spans_key] = [
         Span(
             piece,

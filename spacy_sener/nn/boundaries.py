@@ -5,12 +5,15 @@ thousands, and has no cell for a span longer than its window, which the authors 
 cannot predict. Here every token says with which odds it begins (s), ends (e) or belongs to (m) a
 span of each label, which is learned from every token. Of a span from i to j that makes
 
-    x_ijr = s_ir + e_jr + mean of m_kr over i <= k <= j.
+    x_ijr = s_ir + e_jr + mean of m_kr over i <= k <= j
+            - sum of sigmoid(s_kr) over i < k <= j - sum of sigmoid(e_kr) over i <= k < j,
 
-It is added to the table's logit of the span. For a span longer than the window there is no cell to
-add it to: the few tokens that begin or end a span well enough are paired, however far apart, and
-q_i . k_j / sqrt(PAIR_SIZE) is added, which says whether the two belong together. Memory and time
-are linear in the text, but for the pairs, whose number is bounded.
+less for each end of another span of the label that is to be expected in between: the start of one
+span and the end of the next one make no span. It is added to the table's logit of the span. For a
+span longer than the window there is no cell to add it to: the few tokens that begin or end a span
+well enough are paired, however far apart, and q_i . k_j / sqrt(PAIR_SIZE) is added, which says
+whether the two belong together. Memory and time are linear in the text, but for the pairs, whose
+number is bounded.
 """
 
 from __future__ import annotations
@@ -91,6 +94,9 @@ def band_logits(marks: Tensor, begin: int, end: int, window: int) -> Tensor:
     around = marks[:, max(first, 0) : last]
     missing = max(-first, 0), max(last - marks.shape[1], 0)
     starts, ends, insides = F.pad(around, (0, 0, 0, 0, *missing)).unbind(2)
+    # A sum over what lies between is a difference of sums, one half of which goes to either end.
+    crossed = _sums(_breaks(starts, ends))[:, :-1]
+    starts, ends = ((x + y).to(marks.dtype) for x, y in ((starts, crossed), (ends, -crossed)))
     sums = _sums(insides)  # of the tokens before each, from `window` before the first row
     n_rows, size = end - begin, torch.arange(1, window + 2, device=marks.device)
 
@@ -117,11 +123,12 @@ def pair_logits(evidence: Evidence, text: int, starts: Tensor, ends: Tensor) -> 
     starts: (n_starts,). ends: (n_ends,). Returns (n_starts, n_ends, n_labels).
     """
     begin, end, inside = evidence.marks[text].unbind(1)
-    sums = _sums(inside[None])[0]
+    sums, crossed = _sums(torch.stack([inside, _breaks(begin[None], end[None])[0]]))
     size = (ends - starts[:, None] + 1).clamp(min=1)
-    mean = ((sums[ends + 1] - sums[starts][:, None]) / size[..., None]).to(inside.dtype)
+    mean = (sums[ends + 1] - sums[starts][:, None]) / size[..., None]
+    middle = (mean - crossed[ends] + crossed[starts][:, None]).to(inside.dtype)
     match = evidence.queries[text, starts] @ evidence.keys[text, ends].T / PAIR_SIZE**0.5
-    return begin[starts][:, None] + end[ends] + mean + match[..., None]
+    return begin[starts][:, None] + end[ends] + middle + match[..., None]
 
 
 def long_spans(
@@ -150,6 +157,7 @@ def boundary_loss(
     *,
     window: int,
     reach: int,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Sum the binary cross-entropy over the marks of all tokens, and over pairs of far tokens.
 
@@ -158,10 +166,12 @@ def boundary_loss(
 
     token_lengths: (batch_size,). marked: 1 at the starts, ends and insides of gold spans, else 0,
     in the shape of `evidence.marks`. gold: rows (text in the batch, first token, last token,
-    label), (n_spans, 4), those inside the window included. Returns a scalar.
+    label), (n_spans, 4), those inside the window included. label_smoothing: share by which targets
+    of 1 are drawn towards 0.5. Returns a scalar.
     """
+    yes = 1 - label_smoothing / 2
     present = torch.arange(marked.shape[1], device=marked.device) < token_lengths[:, None]
-    costs = F.binary_cross_entropy_with_logits(evidence.marks, marked, reduction="none")
+    costs = F.binary_cross_entropy_with_logits(evidence.marks, yes * marked, reduction="none")
     weight = costs.new_tensor([1.0, 1.0, 0.1])[:, None]
     loss = (costs * weight * present[..., None, None]).sum()
     if reach <= window:
@@ -170,25 +180,43 @@ def boundary_loss(
     for text, n_tokens in enumerate(token_lengths.tolist()):
         if n_tokens > window + 1:
             spans = far[far[:, 0] == text, 1:]
-            loss = loss + _pair_loss(evidence, text, n_tokens, spans, window, reach)
+            loss = loss + _pair_loss(evidence, text, n_tokens, spans, window, reach, yes)
     return loss
 
 
 def _pair_loss(
-    evidence: Evidence, text: int, n_tokens: int, gold: Tensor, window: int, reach: int
+    evidence: Evidence,
+    text: int,
+    n_tokens: int,
+    gold: Tensor,
+    window: int,
+    reach: int,
+    yes: float,
 ) -> Tensor:
-    """gold: rows (first token, last token, label) of the text's spans longer than the window."""
+    """gold: rows (first token, last token, label) of the text's spans longer than the window.
+
+    yes: the target of these.
+    """
     first, last, label = gold.T.contiguous()
     marks = evidence.marks[text, :n_tokens].detach()
     starts = torch.cat([_best(marks[:, 0]), first]).unique()
     ends = torch.cat([_best(marks[:, 1]), last]).unique()
     logits = pair_logits(evidence, text, starts, ends)
     target = torch.zeros_like(logits)
-    target[torch.searchsorted(starts, first), torch.searchsorted(ends, last), label] = 1
+    target[torch.searchsorted(starts, first), torch.searchsorted(ends, last), label] = yes
     distance = ends - starts[:, None]
     allowed = (window < distance) & (distance <= reach)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (costs * allowed[..., None]).sum()
+
+
+def _breaks(starts: Tensor, ends: Tensor) -> Tensor:
+    """How many spans are to be expected to end at each token or to start at the next one.
+
+    starts, ends: logits, (batch_size, n_tokens, n_labels). Returns the same shape, in which the
+    last token's means nothing.
+    """
+    return ends.sigmoid() + starts.roll(-1, 1).sigmoid()
 
 
 def _sums(values: Tensor) -> Tensor:

@@ -66,13 +66,16 @@ def span_scores(
     return scores if valid is None else scores * band.upper(valid[..., None])
 
 
-def span_loss(logits: Tensor, token_lengths: Tensor, gold: Tensor) -> Tensor:
+def span_loss(
+    logits: Tensor, token_lengths: Tensor, gold: Tensor, *, label_smoothing: float = 0.0
+) -> Tensor:
     """Sum the binary cross-entropy over all valid cells and labels (equation 11).
 
-        sum over cells of softplus(x)  -  sum over gold cells of x
+        sum over cells of softplus(x)  -  (1 - label_smoothing / 2) * sum over gold cells of x
 
     Every gold span is marked in both triangles, one of a single token in its only cell; a span
-    named twice counts once.
+    named twice counts once. Smoothing draws the targets of gold cells towards 0.5 by its share, and
+    leaves the others at 0: they are thousands to one, and would swamp the table.
 
     logits: band, (batch_size, n_tokens, 2 * window + 1, n_labels). token_lengths: (batch_size,).
     gold: rows (text in the batch, first token, last token, label), (n_spans, 4), all of at most
@@ -89,4 +92,5 @@ def span_loss(logits: Tensor, token_lengths: Tensor, gold: Tensor) -> Tensor:
             torch.stack([text, end, band.column_of(end, start, window), label], 1),
         ]
     )
-    return everywhere - logits[tuple(cells.unique(dim=0).unbind(1))].sum()
+    found = logits[tuple(cells.unique(dim=0).unbind(1))].sum()
+    return everywhere - (1 - label_smoothing / 2) * found

@@ -1,24 +1,17 @@
 """What documents are asked for: the component's labels, or their own; and what their gold has."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..extensions import LABELS
 from ..gold import GoldCount
 from ..prompts import Prompt, make_prompt
 
 Labels = Sequence[str] | Mapping[str, str]
 """Names, or names with what the model is to read for each."""
-
-EXTENSIONS: dict[str, Any] = {"gliner_labels": None, "relations": []}
-"""Attributes `doc._` and their defaults: labels that override the component's, relations found."""
-
-for _name, _default in EXTENSIONS.items():
-    if not Doc.has_extension(_name):
-        Doc.set_extension(_name, default=_default)
 
 
 def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
@@ -27,7 +20,7 @@ def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
     labels: of the component `name`, which may have none. Raises ValueError if then the document
     has none of its own either, or what `make_prompt` refuses.
     """
-    own = doc._.gliner_labels
+    own = doc._.get(LABELS)
     if own is not None:
         try:
             return make_prompt(own)
@@ -36,7 +29,8 @@ def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
     if not labels:
         raise ValueError(
             f"'{name}' was told no labels to look for. Set labels in [components.{name}], or with "
-            "set_labels(), or doc._.gliner_labels of each document."
+            "set_labels(), or doc._.gliner_labels of each document. Tasks, such as answer(), need "
+            "none: give them nlp.make_doc(text)."
         )
     return make_prompt(labels)
 
@@ -80,7 +74,7 @@ def labels_of(
         count.add(example, spans_key)
         gold = gold_labels(example, spans_key)
         asked: Mapping[str, str] = {label: label for label in labels or gold}
-        if example.reference._.gliner_labels is not None:
+        if example.reference._.get(LABELS) is not None:
             named = True
             prompt = prompt_of(example.reference, labels, name=name)
             asked = dict(zip(prompt.labels, prompt.readings, strict=True))

@@ -20,8 +20,13 @@ def check_choice(name: str, setting: str, value: str, choices: Sequence[str]) ->
 
 def check_threshold(name: str, threshold: float) -> None:
     """Raise ValueError for what is no probability."""
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"[components.{name}] threshold must lie in [0, 1], not {threshold}.")
+    check_share(name, "threshold", threshold)
+
+
+def check_share(name: str, setting: str, value: float) -> None:
+    """Raise ValueError for what is not from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"[components.{name}] {setting} must lie in [0, 1], not {value}.")
 
 
 def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) -> None:

@@ -31,6 +31,7 @@ reach = 512
         "labels_per_span": "many",
         "set_ents": False,
         "max_pieces": 2048,
+        "label_smoothing": 0.0,
         "scorer": {"@scorers": "spacy-sener.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -45,6 +46,7 @@ def make_sener(
     labels_per_span: LabelsPerSpan,
     set_ents: bool,
     max_pieces: int,
+    label_smoothing: float,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> SeNER:
     """Build the component from its config block; the settings are those of `SeNER`."""
@@ -58,5 +60,6 @@ def make_sener(
         labels_per_span=labels_per_span,
         set_ents=set_ents,
         max_pieces=max_pieces,
+        label_smoothing=label_smoothing,
         scorer=scorer,
     )

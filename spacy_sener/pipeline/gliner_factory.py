@@ -9,7 +9,8 @@ from thinc.api import Config
 from ..decoding import LabelsPerSpan, Overlap
 from ..gliner import MarkModel
 from ..mark_decoding import SpanScore
-from .gliner_multitask import GLiNERMultitask, Wording
+from ..wordings import WordingName
+from .gliner_multitask import GLiNERMultitask
 
 DEFAULT_MODEL = """
 [model]
@@ -57,7 +58,7 @@ def make_gliner_multitask(
     span_score: SpanScore,
     set_ents: bool,
     max_pieces: int,
-    wording: Wording,
+    wording: WordingName,
     alpha: float | None,
     gamma: float,
     label_smoothing: float,

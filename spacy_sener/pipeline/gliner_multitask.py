@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, cast, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -20,7 +20,7 @@ from ..checkpoints import gliner_folder
 from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
 from ..gliner import GLiNERSource, MarkModel
 from ..gold import GoldCount, gold_spans, left_out_warning
-from ..mark_decoding import SpanScore, decode_marks, spans_of_tokens
+from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
@@ -29,11 +29,12 @@ from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Found
+from ..wordings import WordingName
+from . import classification, relations, tasks
 from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
 from .checks import Warner, check_choice, check_threshold, loading, require_finite
 from .groups import best_disjoint, found_in_task, span_group
 
-Wording = Literal["package", "paper"]
 OVERLAPS = ("nested", "flat", "any")
 MIN_PIECES = 16  # of a window: half for the prompt
 
@@ -77,7 +78,7 @@ class GLiNERMultitask(TrainablePipe):
         span_score: SpanScore = "min",
         set_ents: bool = False,
         max_pieces: int = 2048,
-        wording: Wording = "package",
+        wording: WordingName = "package",
         alpha: float | None = 0.75,
         gamma: float = 0.0,
         label_smoothing: float = 0.0,
@@ -87,7 +88,7 @@ class GLiNERMultitask(TrainablePipe):
         check_choice(name, "overlap", overlap, OVERLAPS)
         check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
         check_choice(name, "span_score", span_score, get_args(SpanScore))
-        check_choice(name, "wording", wording, get_args(Wording))
+        check_choice(name, "wording", wording, get_args(WordingName))
         check_threshold(name, threshold)
         for setting, value, least in (
             ("max_pieces", max_pieces, MIN_PIECES),
@@ -131,6 +132,11 @@ class GLiNERMultitask(TrainablePipe):
     def labels(self) -> tuple[str, ...]:
         """The labels that documents are asked for which name none of their own."""
         return tuple(self.cfg["labels"])
+
+    @property
+    def wording(self) -> WordingName:
+        """How tasks are put."""
+        return cast(WordingName, self.cfg["wording"])
 
     @property
     def label_data(self) -> dict[str, str]:
@@ -210,25 +216,23 @@ class GLiNERMultitask(TrainablePipe):
         threshold: float | None = None,
         overlap: Overlap | None = None,
         labels_per_span: LabelsPerSpan | None = None,
+        labels_apart: bool = False,
     ) -> list[SpanGroup]:
         """The spans that each document's prompt asks for; the documents stay as they are.
 
-        threshold, overlap, labels_per_span: by default the component's. Returns a group for each
-        document, in order of the text, with the scores in `attrs["scores"]`; spaCy's groups are of
-        use as long as their documents are kept. Raises ValueError if there is not one prompt for
-        each document, and for a label or a task that is too long.
+        threshold, overlap, labels_per_span: by default the component's. labels_apart: those of each
+        label as if there were no other. Returns a group for each document, in order of the text,
+        its scores in `attrs["scores"]`; spaCy's groups are of use as long as their document is
+        kept. Raises ValueError if there is not one prompt for each document, and for a label or a
+        task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-        together = {key: settings[key] for key in ("overlap", "labels_per_span")}
         docs, prompts = list(docs), list(prompts)
         layout, marks = self._read(docs, prompts)
-        found = [
-            spans_of_tokens(decode_marks(mine.text, **settings), words, **together)
-            for words, mine in zip(layout.words, marks, strict=True)
-        ]
         return [
-            span_group(doc, each, prompt.labels, name=self.key)
-            for doc, prompt, each in zip(docs, prompts, found, strict=True)
+            span_group(doc, found, prompt.labels, name=self.key)
+            for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True)
+            for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
         ]
 
     def find_in_task(
@@ -252,6 +256,12 @@ class GLiNERMultitask(TrainablePipe):
             found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
             for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
         ]
+
+    answer = tasks.answer
+    summarize = tasks.summarize
+    extract = tasks.extract
+    relations = relations.find_relations
+    classify = classification.classify
 
     def predict(self, docs: Sequence[Doc]) -> list[SpanGroup]:
         """The spans of each document, with their scores; the documents stay as they are."""

@@ -40,7 +40,14 @@ from ..rehearsal import difference, halved
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
-from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .checks import (
+    Warner,
+    check_choice,
+    check_share,
+    check_threshold,
+    loading,
+    require_finite,
+)
 from .groups import best_disjoint, span_group
 
 
@@ -56,6 +63,7 @@ class SeNER(TrainablePipe):
     set_ents (bool): Also set `doc.ents` to the best spans that do not overlap.
     max_pieces (int): Longest stretch of text that the model sees at once, in word pieces (tokens
         for a model without pieces). Longer documents are covered by overlapping windows.
+    label_smoothing (float): Draws the targets of gold spans in training towards 0.5 by this share.
     """
 
     def __init__(
@@ -70,11 +78,13 @@ class SeNER(TrainablePipe):
         labels_per_span: LabelsPerSpan = "many",
         set_ents: bool = False,
         max_pieces: int = 2048,
+        label_smoothing: float = 0.0,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
         check_choice(name, "overlap", overlap, OVERLAPS)
         check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
         check_threshold(name, threshold)
+        check_share(name, "label_smoothing", label_smoothing)
         span_window = model.attrs["span_window"]
         if max_pieces < span_window + 3:
             raise ValueError(
@@ -94,6 +104,7 @@ class SeNER(TrainablePipe):
             "overlap": overlap,
             "labels_per_span": labels_per_span,
             "set_ents": set_ents,
+            "label_smoothing": label_smoothing,
         }
         self._n_updates = 0
         self._warner = Warner()
@@ -234,7 +245,8 @@ class SeNER(TrainablePipe):
         gradients: list[Any] = []
         for band in bands:
             answer = [x.requires_grad_() for x in (band.logits, band.evidence) if x is not None]
-            band_loss = _band_loss(band, spans, indices) / len(examples)
+            band_loss = _band_loss(band, spans, indices, self.cfg["label_smoothing"])
+            band_loss = band_loss / len(examples)
             d_answer = torch.autograd.grad(band_loss, answer)
             gradients.append(d_answer if len(answer) > 1 else d_answer[0])
             loss += float(band_loss.detach())
@@ -336,12 +348,15 @@ class SeNER(TrainablePipe):
 
 
 def _band_loss(
-    band: SpanBand, spans: Sequence[Sequence[GoldSpan]], labels: dict[str, int]
+    band: SpanBand,
+    spans: Sequence[Sequence[GoldSpan]],
+    labels: dict[str, int],
+    label_smoothing: float,
 ) -> Tensor:
     """Of one band. spans: gold, of each document of the batch."""
     gold = gold_cells(band, spans, labels)
     in_table = gold[:, 2] - gold[:, 1] <= band.span_window
-    loss = span_loss(band.logits, band.lengths, gold[in_table])
+    loss = span_loss(band.logits, band.lengths, gold[in_table], label_smoothing=label_smoothing)
     if band.evidence is None:
         return loss
     return loss + boundary_loss(
@@ -351,4 +366,5 @@ def _band_loss(
         gold,
         window=band.span_window,
         reach=band.reach,
+        label_smoothing=label_smoothing,
     )

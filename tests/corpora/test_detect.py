@@ -48,6 +48,8 @@ def test_what_tools_write(tmp_path: Path, write: writers.Writer, name: str) -> N
         ("eng.train", CONLL, "conll"),
         ("a.txt", "# id 1\nEU\tB-ORG\n", "conll"),
         ("a.jsonl", '{"doc_id": "d", "words": ["a"], "ner": [], "coref": {}}', "scirex"),
+        ("a.jsonl", '{"tokenized_text": ["a"], "ner": []}', "gliner"),
+        ("a.json", '[{"ner": [], "tokenized_text": ["a"]}]', "gliner"),
         ("a.jsonl", '{"text": ["a"], "entity": []}\n{"words', "jsonl"),
         ("a.json", '{"id": 1, "data": "a", "label": []}', "json"),
         ("348.json", '{"completions": [], "data": {"text": "a"}, "id": 348}', "label-studio"),

@@ -126,13 +126,19 @@ def span_table(params: Params, tokens: Tensor, window: int, *, depth: int, colum
     return F.linear(spans + pairs, params["output.weight"], params["output.bias"]) * inside
 
 
-def loss(tables: list[Tensor], window: int, gold: list[tuple[int, int, int, int]]) -> Tensor:
+def loss(
+    tables: list[Tensor],
+    window: int,
+    gold: list[tuple[int, int, int, int]],
+    *,
+    target_of_gold: float = 1.0,
+) -> Tensor:
     """Sum of the binary cross-entropy over the cells of every text's table."""
     total = torch.zeros((), dtype=torch.float64)
     for text, table in enumerate(tables):
         target = torch.zeros_like(table)
         for _, start, end, label in (span for span in gold if span[0] == text):
-            target[start, end, label] = target[end, start, label] = 1
+            target[start, end, label] = target[end, start, label] = target_of_gold
         every = F.binary_cross_entropy_with_logits(table, target, reduction="none")
         total = total + (every * near(len(table), window)[..., None]).sum()
     return total

@@ -37,17 +37,18 @@ def gold_spans(draw: st.DrawFn, lengths: list[int], window: int) -> list[tuple[i
     return spans + spans[:1]  # one of them twice
 
 
+@pytest.mark.parametrize(("label_smoothing", "target"), [(0.0, 1.0), (0.2, 0.9), (1.0, 0.5)])
 @settings(deadline=None, max_examples=30)
 @given(**texts)
 def test_loss_equals_binary_cross_entropy(
-    lengths: list[int], window: int, data: st.DataObject
+    label_smoothing: float, target: float, lengths: list[int], window: int, data: st.DataObject
 ) -> None:
     tables, bands = make_tables(lengths, window)
     bands.requires_grad_()
     gold = data.draw(gold_spans(lengths, window))
     rows = torch.tensor(gold, dtype=torch.long).view(-1, 4)
-    loss = span_loss(bands, torch.tensor(lengths), rows)
-    expected = dense.loss(tables, window, gold)
+    loss = span_loss(bands, torch.tensor(lengths), rows, label_smoothing=label_smoothing)
+    expected = dense.loss(tables, window, gold, target_of_gold=target)
     torch.testing.assert_close(loss, expected)
 
     loss.backward()

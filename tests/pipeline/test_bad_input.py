@@ -431,6 +431,8 @@ def test_the_base_of_a_small_save_is_gone(tiny_encoder: Path, tmp_path: Path) ->
         {"threshold": 1.5},
         {"threshold": -0.1},
         {"threshold": "high"},
+        {"label_smoothing": 1.5},
+        {"label_smoothing": -0.1},
         {"set_ents": "maybe"},
         {"max_pieces": SPAN_WINDOW + 2},
         {"max_pieces": -1},

@@ -20,6 +20,7 @@ from benchmarks.accuracy.gliner import (
     GLiNERMethod,
     Words,
     clipped,
+    in_words,
     n_spans,
     overlapping_groups,
     pieces,
@@ -73,7 +74,7 @@ def model(folder):
 
 
 def test_it_finds_what_it_learned_wherever_it_is(trained):
-    assert trained.prompt == ["known person", "place"]
+    assert list(trained.labels.values()) == ["known person", "place"]
     docs = [letters(n_before=n, n_after=40 - n) for n in (0, 7, 21, 33, 40)]
     n_exact = 0
     for doc, predicted in zip(docs, trained.predict(docs), strict=True):
@@ -91,12 +92,22 @@ def test_one_window_is_decoded_as_gliner_does(trained):
     doc = letters(n_before=2, n_after=2)
     (predicted,) = trained.predict([doc])
     settings = {"threshold": 0.02, "flat_ner": trained.flat, "multi_label": trained.multi_label}
-    (theirs,) = trained.model.inference([doc.text], trained.prompt, **settings)
+    prompt = list(trained.labels.values())
+    (theirs,) = trained.model.inference([doc.text], prompt, **settings)
     ours = zip(predicted.spans[KEY], span_scores(predicted.spans[KEY]), strict=True)
     assert sorted((s.start_char, s.end_char, s.label_, round(score, 4)) for s, score in ours) == [
         (each["start"], each["end"], each["label"].replace(" ", "_"), round(each["score"], 4))
         for each in sorted(theirs, key=lambda each: (each["start"], each["end"], each["label"]))
     ]
+
+
+def test_a_document_is_asked_for_its_own_labels(trained):
+    doc = letters(n_before=2, n_after=2)
+    doc._.gliner_labels = {"WHO": "known person"}
+    (predicted,) = trained.predict([doc])
+    assert {span.label_ for span in predicted.spans[KEY]} == {"WHO"}
+    (same,) = trained.predict([letters(n_before=2, n_after=2)])
+    assert predicted.spans[KEY].attrs["scores"] != same.spans[KEY].attrs["scores"]
 
 
 def test_empty_documents_bring_no_spans(trained):
@@ -123,7 +134,7 @@ def test_words_are_tokens_that_have_pieces(model):
     )
     assert words.sizes.sum() == len(encoded.input_ids)
     spans = [doc[span.start : span.end].text for span in doc.spans[KEY]]
-    assert words.gold(doc)[0] == (0, 0, "known person"), spans
+    assert words.gold(doc, in_words([PERSON, PLACE]))[0] == (0, 0, "known person"), spans
 
 
 @pytest.mark.parametrize("seed", range(20))

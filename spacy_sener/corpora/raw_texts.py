@@ -1,0 +1,83 @@
+"""Texts that nobody annotated: plain text, JSON lines, or documents without their annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..extensions import LABELS
+from .asked_labels import read_labels
+from .corpus import without_annotations
+from .docbin import read_docbin
+from .files import plain_suffix, read_text
+from .jsonl import Fields, read_jsonl, required
+from .readers import doc_from_record
+from .records import Record, TextRecord, WordsRecord
+from .report import Report
+
+SUFFIXES = (".txt", ".jsonl", ".spacy")
+
+
+def read_texts(path: Path, nlp: Language) -> Iterator[Doc]:
+    """The texts of a file, or of the files in a folder by their names, one by one.
+
+    A `.txt` file is one text, and a `.jsonl` file has a `text` in every line, which may be a list
+    of words. Annotations that there are, in a `.spacy` file for instance, are passed over; the
+    labels that a document is asked for are kept. Each may be packed (`.gz`, `.xz`).
+
+    Raises ValueError, naming file and line, for what is not such a file, and if there is no text.
+    """
+    n_texts = 0
+    for file in _files(path):
+        for doc in _read_file(file, nlp):
+            n_texts += 1
+            yield doc
+    if not n_texts:
+        raise ValueError(f"{path} has no texts")
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        if plain_suffix(path) not in SUFFIXES:
+            raise ValueError(f"{path} should end in one of {', '.join(SUFFIXES)}")
+        return [path]
+    files = sorted(file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES)
+    if not files:
+        raise ValueError(f"{path} has no files that end in one of {', '.join(SUFFIXES)}")
+    return files
+
+
+def _read_file(path: Path, nlp: Language) -> Iterator[Doc]:
+    report = Report()  # of annotations, which nobody wants here
+    if plain_suffix(path) == ".spacy":
+        for annotated in read_docbin(path, nlp.vocab, spans_key="sc", report=report):
+            doc = without_annotations(nlp, annotated)
+            doc.user_data["doc_id"] = annotated.user_data["doc_id"]
+            if annotated._.get(LABELS) is not None:
+                doc._.set(LABELS, annotated._.get(LABELS))
+            yield doc
+        return
+    records: Iterator[Record]
+    if plain_suffix(path) == ".txt":
+        records = iter([TextRecord(path.name, str(path), read_text(path), [])])
+    else:
+        records = read_jsonl(path, report, parse=partial(_parse, report=report))
+    for record in records:
+        try:
+            yield doc_from_record(nlp, record, spans_key="sc", report=report)
+        except ValueError as error:  # as in `readers.read_docs`
+            raise ValueError(f"{path}, {record.where}: {error}") from error
+
+
+def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> Record:
+    labels = read_labels(fields, LABELS, report, where) or None
+    text = fields.get("text")
+    if isinstance(text, list) and all(isinstance(word, str) for word in text):
+        return WordsRecord(doc_id, where, text, [], labels)
+    text = required(fields, "text", str, "a string, or a list of words")
+    return TextRecord(doc_id, where, text, [], labels)

@@ -1,0 +1,15 @@
+"""What documents carry for the components, beside spaCy's own attributes; the import registers it.
+
+`doc._.gliner_labels`: the labels that this document is asked for, a list, or {label: description};
+None for those of the component. It is kept in `doc.user_data`, and so in a `.spacy` file that
+stores that. `doc._.relations` is in `relations`.
+"""
+
+from __future__ import annotations
+
+from spacy.tokens import Doc
+
+LABELS = "gliner_labels"
+
+if not Doc.has_extension(LABELS):
+    Doc.set_extension(LABELS, default=None)

@@ -1,0 +1,168 @@
+"""Relations by prompt: the labels that are asked for are "head <> relation", the answers tails."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..prompts import make_prompt
+from ..relations import Relation
+from ..wordings import WORDINGS
+from .finder import Finder, as_docs
+
+HeadLabels = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One label of a prompt."""
+
+    heads: list[Span]
+    """All of one text, in order."""
+    relation: str
+
+    @property
+    def reading(self) -> str:
+        """What the model reads; a line break in a head is a space, as anywhere in a line."""
+        return f"{_reading(self.heads[0])} <> {self.relation}"
+
+
+def find_relations(
+    finder: Finder,
+    docs: Iterable[Doc],
+    relations: Sequence[str],
+    *,
+    heads: Sequence[Iterable[Span]] | None = None,
+    pairs: HeadLabels | None = None,
+    threshold: float | None = None,
+) -> list[list[Relation]]:
+    """Find what the heads of each document stand in the relations to.
+
+    relations: their names, in plain words. heads: spans of each document to ask about; by default
+    its entities, and where it has none, what it has in `doc.spans` under the component's key.
+    pairs: for some of the relations, the labels of heads to ask about. threshold: None for the
+    component's.
+
+    Returns the relations of each document in order of their heads, then of `relations`, then of
+    their tails, and sets `doc._.relations` to them. Heads of one text are asked about once, since
+    the model reads of a head its text alone, and each of them gets what is found.
+
+    Each question is answered by itself: its tails share no word, but what is the tail of one head
+    may be in the answer of others, too (the authors' package gives it to one of them only).
+
+    Raises ValueError for no or a blank relation, for a relation in `pairs` that is not asked for,
+    and for heads that are blank, of another document, or not a list for each document.
+    """
+    docs = as_docs(docs)
+    names = _checked_names(relations)
+    _check_pairs(pairs, names)
+    task = WORDINGS[finder.wording].relations
+    asked = [
+        _questions(own, names, pairs or {}) for own in _heads_of(docs, heads, spans_key=finder.key)
+    ]
+    some = [i for i, questions in enumerate(asked) if questions]
+    # Named by number: two heads and relations that hold "<>" may read the same when put together.
+    prompts = [
+        make_prompt({str(n): question.reading for n, question in enumerate(asked[i])}, task=task)
+        for i in some
+    ]
+    groups = finder.find(
+        [docs[i] for i in some],
+        prompts,
+        threshold=threshold,
+        overlap="flat",
+        labels_apart=True,
+    )
+    found: list[list[Relation]] = [[] for _ in docs]
+    for i, group in zip(some, groups, strict=True):
+        found[i] = _relations(group, asked[i], names)
+    for doc, own in zip(docs, found, strict=True):
+        doc._.relations = own
+    return found
+
+
+def _checked_names(relations: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(relations, str) or not relations:
+        raise ValueError(
+            f"relations must be a list of names, such as ['founded by'], got {relations!r}"
+        )
+    return make_prompt(relations).labels
+
+
+def _check_pairs(pairs: HeadLabels | None, relations: Sequence[str]) -> None:
+    unknown = [relation for relation in pairs or {} if relation not in relations]
+    if unknown:
+        raise ValueError(
+            f"pairs has relations that are not asked for: {unknown}. These are: {list(relations)}."
+        )
+    for relation, labels in (pairs or {}).items():
+        if isinstance(labels, str):
+            raise ValueError(
+                f"pairs gives for '{relation}' the text {labels!r}: give a list of labels of heads."
+            )
+
+
+def _heads_of(
+    docs: Sequence[Doc], heads: Sequence[Iterable[Span]] | None, *, spans_key: str
+) -> list[list[Span]]:
+    """The heads of each document, in order of the text."""
+    if heads is None:
+        heads = [doc.ents or doc.spans.get(spans_key, []) for doc in docs]
+    elif len(heads) != len(docs):
+        raise ValueError(
+            f"heads are of {len(heads)} documents, but there are {len(docs)}: give a list of spans "
+            "for each document."
+        )
+    return [_checked(doc, own) for doc, own in zip(docs, heads, strict=True)]
+
+
+def _checked(doc: Doc, heads: Iterable[Span]) -> list[Span]:
+    if isinstance(heads, Span):
+        raise ValueError("heads must have a list of spans for each document, not a span.")
+    heads = sorted(heads, key=lambda span: (span.start_char, span.end_char))
+    for head in heads:
+        if head.doc is not doc:
+            raise ValueError(f"The head {head.text!r} is a span of another document.")
+        if not head.text.strip():
+            raise ValueError(f"A head at token {head.start} has no text to ask about.")
+    return heads
+
+
+def _questions(
+    heads: Sequence[Span], relations: Sequence[str], pairs: HeadLabels
+) -> list[Question]:
+    """As in the authors' package: all heads of the first relation, then all of the next."""
+    questions = []
+    for relation in relations:
+        labels = pairs.get(relation)
+        by_text: dict[str, list[Span]] = {}
+        for head in heads:
+            if labels is None or head.label_ in labels:
+                by_text.setdefault(_reading(head), []).append(head)
+        questions += [Question(own, relation) for own in by_text.values()]
+    return questions
+
+
+def _reading(head: Span) -> str:
+    return " ".join(head.text.split())
+
+
+def _relations(
+    group: SpanGroup, questions: Sequence[Question], names: Sequence[str]
+) -> list[Relation]:
+    found = [
+        Relation(head, question.relation, _tail(span, question.relation), float(score))
+        for span, score in zip(group, group.attrs["scores"], strict=True)
+        for question in [questions[int(span.label_)]]
+        for head in question.heads
+    ]
+    return sorted(found, key=lambda relation: _place(relation, names))
+
+
+def _tail(span: Span, relation: str) -> Span:
+    return Span(span.doc, span.start, span.end, label=relation)
+
+
+def _place(relation: Relation, names: Sequence[str]) -> tuple[int, ...]:
+    head, tail = relation.head, relation.tail
+    return (head.start, head.end, names.index(relation.label), tail.start, tail.end)

@@ -1,0 +1,97 @@
+"""Relations between spans, and where a document keeps them: `doc._.relations`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.tokens import Doc, Span
+
+
+@dataclass(frozen=True)
+class Relation:
+    """That `head` stands in a relation to `tail`."""
+
+    head: Span
+    label: str
+    """The relation's name."""
+    tail: Span
+    """Carries the relation's name as its label."""
+    score: float
+    """The tail's probability."""
+
+
+# spaCy moves what is kept under ("._.", name, first character, last character) along when it joins
+# documents or cuts one out of another; see `_kept`.
+_MARK, _NAME = "._.", "relations"
+
+
+def read_relations(doc: Doc) -> list[Relation]:
+    """The relations of a document, `doc._.relations`: a list of its own at every call.
+
+    To change them, set the whole list. They are kept in `doc.user_data` as plain values, so that
+    they go where this goes: to bytes and disk, with `DocBin(store_user_data=True)`, into copies,
+    into documents joined by `Doc.from_docs` and, if both ends are in it, into
+    `span.as_doc(copy_user_data=True)`. Tokens may be merged: where an end is then only a part of a
+    token, the whole token is taken.
+    """
+    return [
+        relation
+        for key in _keys(doc)
+        for value in _user_data(doc)[key]
+        for relation in _restored(doc, key[2], value)
+    ]
+
+
+def write_relations(doc: Doc, relations: Iterable[Relation]) -> None:
+    """Set `doc._.relations`. Raises ValueError for a relation between spans of another document."""
+    relations = list(relations)
+    for relation in relations:
+        if relation.head.doc is not doc or relation.tail.doc is not doc:
+            raise ValueError(f"Not a relation between spans of this document: {relation}.")
+    for key in _keys(doc):
+        del _user_data(doc)[key]
+    if relations:
+        key = (_MARK, _NAME, 0, len(doc.text))
+        _user_data(doc)[key] = [_kept(each) for each in relations]
+
+
+Doc.set_extension(_NAME, getter=read_relations, setter=write_relations, force=True)
+
+
+def _keys(doc: Doc) -> list[tuple[Any, ...]]:
+    """Those of relations: one, or as many as documents that were joined."""
+    keys = [key for key in _user_data(doc) if isinstance(key, tuple)]
+    return [key for key in keys if key[:2] == (_MARK, _NAME)]
+
+
+def _user_data(doc: Doc) -> dict[Any, Any]:
+    return doc.user_data  # spaCy's own keys are not the strings that it declares
+
+
+def _kept(relation: Relation) -> tuple[Any, ...]:
+    """A relation as plain values; characters count from that of the key."""
+    return (_kept_span(relation.head), relation.label, _kept_span(relation.tail), relation.score)
+
+
+def _kept_span(span: Span) -> tuple[int, int, str, str, str]:
+    return (span.start_char, span.end_char, span.label_, span.kb_id_, span.id_)
+
+
+def _restored(doc: Doc, offset: int, kept: Any) -> Iterable[Relation]:
+    """The relation, or none where the document has not both of its ends."""
+    head, label, tail, score = kept
+    ends = [_restored_span(doc, offset, each) for each in (head, tail)]
+    if ends[0] is not None and ends[1] is not None:
+        yield Relation(ends[0], label, ends[1], score)
+
+
+def _restored_span(doc: Doc, offset: int, kept: Any) -> Span | None:
+    start, end, label, kb_id, span_id = kept
+    return doc.char_span(
+        start + offset,
+        end + offset,
+        label=label,
+        kb_id=kb_id,
+        span_id=span_id,
+        alignment_mode="expand",
+    )
