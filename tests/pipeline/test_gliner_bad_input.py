@@ -95,9 +95,9 @@ def test_settings_of_find_that_cannot_be(nlp: Language) -> None:
 
 def test_a_label_or_a_task_longer_than_the_window(nlp: Language) -> None:
     doc, gliner = nlp.make_doc(TEXT), component(nlp)
-    with pytest.raises(ValueError, match=r"label 'the history.*301 word pieces.*max_pieces = 64"):
+    with pytest.raises(ValueError, match=r"label 'the history.*401 word pieces.*max_pieces = 64"):
         gliner.find([doc], [make_prompt([LONG])])
-    with pytest.raises(ValueError, match=r"task 'the history.*300 word pieces.*max_pieces = 64"):
+    with pytest.raises(ValueError, match=r"task 'the history.*400 word pieces.*max_pieces = 64"):
         gliner.find([doc], [make_prompt(["person"], task=LONG)])
 
 

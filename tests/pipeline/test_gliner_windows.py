@@ -76,7 +76,7 @@ def test_arrow_attention_reads_a_long_text_in_one_window(tiny_encoder: Path) -> 
     nlp = pipeline(tiny_encoder, model, max_pieces=1000, threshold=0.3)
     docs = []
     for n, labels in enumerate([["thing"], ["person", "the place of work"], ["date"]] * 2):
-        doc = Doc(nlp.vocab, [OTHER, ALONE, INNER] * 50 * (n + 1))
+        doc = Doc(nlp.vocab, [OTHER, ALONE, INNER] * 25 * (n + 1))
         doc._.gliner_labels = labels
         docs.append(doc)
     prompts = [component(nlp)._prompt(doc) for doc in docs]
