@@ -15,7 +15,7 @@ VENV_NN := .venv-transformers5
 
 APT := apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 
-BENCHMARKS := inference training pipeline peers loading
+BENCHMARKS := inference training pipeline peers gliner loading
 GPU_PYTHON ?= python3
 
 .PHONY: venv browser test lint format demo bench bench-gpu clean

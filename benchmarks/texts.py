@@ -15,17 +15,18 @@ COMPOUNDS = 0.15
 def text(n_tokens: int, *, seed: int = 0) -> str:
     """A text of about so many tokens, words being as frequent as one over their rank."""
     rng = random.Random(seed)
-    vocabulary = _words()
+    vocabulary = words()
     weights = list(accumulate(1 / (rank + 20) for rank in range(len(vocabulary))))
-    words = rng.choices(vocabulary, cum_weights=weights, k=n_tokens)
+    chosen = rng.choices(vocabulary, cum_weights=weights, k=n_tokens)
     for i in range(n_tokens):
         if i % SENTENCE == SENTENCE - 1:
-            words[i] = "."
+            chosen[i] = "."
         elif rng.random() < COMPOUNDS:
-            words[i] += rng.choice(vocabulary)
-    return " ".join(words)
+            chosen[i] += rng.choice(vocabulary)
+    return " ".join(chosen)
 
 
-def _words() -> list[str]:
+def words() -> list[str]:
+    """The vocabulary's whole words of three letters and more, frequent ones first."""
     vocabulary = Path(resolve_source(DEFAULT_SOURCE), "vocab.txt").read_text(encoding="utf8")
     return [line for line in vocabulary.split() if line.isascii() and line.isalpha() and line[2:]]

@@ -205,7 +205,8 @@ def _forward(
 
 
 def _inputs(group: list[PromptedWindow], pad_id: int) -> list[Tensor]:
-    """input_ids, attention_mask, words_mask and text_lengths, as `nn.gliner.GLiNER` has them."""
+    """input_ids, attention_mask, words_mask, text_lengths and the words to score, as
+    `nn.gliner.GLiNER` has them."""
     ids = [torch.from_numpy(window.piece_ids) for window in group]
     words = [torch.from_numpy(window.piece_words) for window in group]
     return [
@@ -213,4 +214,5 @@ def _inputs(group: list[PromptedWindow], pad_id: int) -> list[Tensor]:
         pad_sequence([torch.ones_like(each) for each in ids], batch_first=True),
         pad_sequence(words, batch_first=True),
         torch.tensor([window.n_words for window in group]),
+        pad_sequence([torch.from_numpy(window.answered) for window in group], batch_first=True),
     ]

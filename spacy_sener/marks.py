@@ -18,7 +18,8 @@ class MarkBand:
 
     windows: list[PromptedWindow]
     logits: Tensor
-    """Start, end and inside, (windows, words, labels, 3), the words of the tasks first."""
+    """Start, end and inside, (windows, words, labels, 3): of each window the words that it answers
+    for, those of its task first."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,10 @@ def _document_loss(logits: Tensor, gold: Ints, settings: MarkLoss) -> tuple[floa
 
 
 def _places(window: PromptedWindow) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """What a window answers for: words and labels, in the window and in the document."""
+    """What a window answers for: words and labels, in its logits and in the document."""
     n_task, begin, (first, last) = window.n_task_words, window.words[0], window.owned
     labels = slice(*window.labels)
     return (
-        (slice(n_task + first, n_task + last), slice(0, labels.stop - labels.start)),
+        (slice(n_task, n_task + last - first), slice(0, labels.stop - labels.start)),
         (slice(begin + first, begin + last), labels),
     )

@@ -58,6 +58,13 @@ class PromptedWindow:
         begin, end = self.words
         return self.n_task_words + end - begin
 
+    @property
+    def answered(self) -> Ints:
+        """The words that it answers for, counted as in `piece_words` but from 0: those of the task
+        and those that it owns."""
+        owned = np.arange(*self.owned) + self.n_task_words
+        return np.concatenate([np.arange(self.n_task_words), owned])
+
 
 @dataclass(frozen=True)
 class Layout:

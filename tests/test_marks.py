@@ -39,7 +39,7 @@ def batch(nlp: Language) -> MarkedBatch:
     generator = torch.Generator().manual_seed(0)
     bands = []
     for group in group_prompted(layout.windows, 60):
-        n_words = max(window.n_words for window in group)
+        n_words = max(len(window.answered) for window in group) + 1  # padding
         n_labels = max(b - a for a, b in (window.labels for window in group)) + 1  # padding
         bands.append(
             MarkBand(group, torch.randn(len(group), n_words, n_labels, 3, generator=generator))
@@ -54,7 +54,9 @@ def by_hand(batch: MarkedBatch, item: int, word: int, label: int) -> torch.Tenso
             place = word - window.words[0]
             asked = window.labels[0] <= label < window.labels[1]
             if window.item == item and asked and window.owned[0] <= place < window.owned[1]:
-                return logits[window.n_task_words + place, label - window.labels[0]]
+                return logits[
+                    window.n_task_words + place - window.owned[0], label - window.labels[0]
+                ]
     raise AssertionError("no window owns it")
 
 
@@ -141,7 +143,7 @@ def test_nobody_learns_from_words_of_other_windows(batch: MarkedBatch) -> None:
     _, gradients = batch_loss(batch, gold(), SETTINGS)
     for band, gradient in zip(batch.bands, gradients, strict=True):
         for window, mine in zip(band.windows, gradient, strict=True):
-            first, last = (window.n_task_words + place for place in window.owned)
+            first, last = window.n_task_words, len(window.answered)
             n_labels = window.labels[1] - window.labels[0]
             assert (mine[first:last, :n_labels] != 0).all()
             assert mine.count_nonzero() == (last - first) * n_labels * 3

@@ -99,6 +99,7 @@ class GLiNER(nn.Module):
         attention_mask: Tensor,
         words_mask: Tensor,
         text_lengths: Tensor,
+        scored: Tensor | None = None,
         *,
         recompute: bool = False,
     ) -> Tensor:
@@ -109,17 +110,21 @@ class GLiNER(nn.Module):
         the prompt, special pieces and padding, (batch_size, n_pieces); pieces that do not count
         for the pooling may be 0 as well, but for the first of a text if attention is "arrow": the
         prompt ends before it, and texts need prompts of one length. text_lengths: words of each
-        text, (batch_size,) or (batch_size, 1). recompute: keep few activations for the backward
-        pass, and compute the others again.
+        text, (batch_size,) or (batch_size, 1). scored: the only words of each text that are to be
+        scored, counted from 0, (batch_size, n_words); any word stands for padding. recompute: keep
+        few activations for the backward pass, and compute the others again.
         Returns logits of start, end and inside, (batch_size, n_words, n_labels, 3), where the words
-        and labels of the longest text and prompt count; cells beyond those of a text are finite
-        and mean nothing.
+        are those of `scored`, else of the longest text, and the labels those of the longest
+        prompt; cells beyond those of a text are finite and mean nothing.
         Raises ValueError if attention is "arrow" and prompts are of different lengths.
         """
         prompted = self.embed(
             input_ids, attention_mask, words_mask, text_lengths, recompute=recompute
         )
-        logits: Tensor = self.scores(prompted.words, prompted.labels, recompute=recompute)
+        words = prompted.words
+        if scored is not None:
+            words = words.take_along_dim(scored[..., None], dim=1)
+        logits: Tensor = self.scores(words, prompted.labels, recompute=recompute)
         return logits
 
     def embed(

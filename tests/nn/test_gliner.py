@@ -60,6 +60,15 @@ def test_a_text_alone_and_in_a_batch(name, n_lstm_layers):
             torch.testing.assert_close(ours, alone, atol=1e-5, rtol=1e-5)
 
 
+def test_only_the_words_asked_for_are_scored():
+    inputs = batch(TEXTS, n_labels=N_LABELS)
+    scored = torch.tensor([[2, 0], [0, 0], [0, 0], [3, 4]])
+    with torch.no_grad():
+        some, whole = make()(*inputs, scored), make()(*inputs)
+    expected = torch.stack([logits[words] for logits, words in zip(whole, scored, strict=True)])
+    torch.testing.assert_close(some, expected)
+
+
 def arrow(window: int) -> EncoderSettings:
     return EncoderSettings("arrow", window, logn=False, lora=None)
 
