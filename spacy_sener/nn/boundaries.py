@@ -6,14 +6,15 @@ cannot predict. Here every token says with which odds it begins (s), ends (e) or
 span of each label, which is learned from every token. Of a span from i to j that makes
 
     x_ijr = s_ir + e_jr + mean of m_kr over i <= k <= j
-            - sum of sigmoid(s_kr) over i < k <= j - sum of sigmoid(e_kr) over i <= k < j,
+            + sum of ln(1 - sigmoid(s_kr)) over i < k <= j
+            + sum of ln(1 - sigmoid(e_kr)) over i <= k < j,
 
-less for each end of another span of the label that is to be expected in between: the start of one
-span and the end of the next one make no span. It is added to the table's logit of the span. For a
-span longer than the window there is no cell to add it to: the few tokens that begin or end a span
-well enough are paired, however far apart, and q_i . k_j / sqrt(PAIR_SIZE) is added, which says
-whether the two belong together. Memory and time are linear in the text, but for the pairs, whose
-number is bounded.
+in which the sums are the logarithm of the probability that no other span of the label starts or
+ends in between: the start of one and the end of the next one make no span. It is added to the
+table's logit of the span. For a span longer than the window there is no cell to add it to: the few
+tokens that begin or end a span well enough are paired, however far apart, and
+q_i . k_j / sqrt(PAIR_SIZE) is added, which says whether the two belong together. Memory and time
+are linear in the text, but for the pairs, whose number is bounded.
 """
 
 from __future__ import annotations
@@ -211,12 +212,12 @@ def _pair_loss(
 
 
 def _breaks(starts: Tensor, ends: Tensor) -> Tensor:
-    """How many spans are to be expected to end at each token or to start at the next one.
+    """-ln of the probability that no span ends at each token, or starts at the next one.
 
     starts, ends: logits, (batch_size, n_tokens, n_labels). Returns the same shape, in which the
     last token's means nothing.
     """
-    return ends.sigmoid() + starts.roll(-1, 1).sigmoid()
+    return F.softplus(ends) + F.softplus(starts.roll(-1, 1))
 
 
 def _sums(values: Tensor) -> Tensor:

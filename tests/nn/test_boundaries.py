@@ -29,7 +29,8 @@ def dense(evidence: Evidence, text: int, first: int, last: int, *, paired: bool)
     """x of one span, (N_LABELS,), as the formula has it."""
     starts, ends, insides = evidence.marks[text].unbind(1)
     x = starts[first] + ends[last] + insides[first : last + 1].mean(0)
-    x = x - starts[first + 1 : last + 1].sigmoid().sum(0) - ends[first:last].sigmoid().sum(0)
+    for others in (starts[first + 1 : last + 1], ends[first:last]):
+        x = x + torch.log(1 - others.sigmoid()).sum(0)
     if paired:
         x = x + (evidence.queries[text, first] * evidence.keys[text, last]).sum() / PAIR_SIZE**0.5
     return x
