@@ -21,8 +21,8 @@ def make_prompt(labels: Sequence[str] | Mapping[str, str], *, task: str = "") ->
     """A prompt that asks for labels, or for what their descriptions say: {label: description}.
 
     Of labels that are given twice the first one counts. Raises ValueError, which says what arrived,
-    if there are no labels, or if a label, a description or the task is no string, or is blank (a
-    task may be).
+    if there are no labels, or if a label, a description or the task is no string, holds a lone
+    surrogate, or is blank (a task may be).
     """
     if isinstance(labels, str) or not isinstance(labels, Sequence | Mapping):
         raise ValueError(f"labels must be a list or a dict of strings, got {labels!r}")
@@ -30,6 +30,7 @@ def make_prompt(labels: Sequence[str] | Mapping[str, str], *, task: str = "") ->
         raise ValueError(f"labels are empty ({labels!r}): name at least one, such as ['person']")
     if not isinstance(task, str):
         raise ValueError(f"the task must be a string, got {task!r}")
+    _require_characters(task, "the task")
     names: Mapping[Any, Any] = labels if isinstance(labels, Mapping) else _as_they_are(labels)
     for name, reading in names.items():
         _require_text(name, "a label")
@@ -46,3 +47,11 @@ def _as_they_are(labels: Sequence[Any]) -> dict[Any, Any]:
 def _require_text(value: Any, what: str) -> None:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{what} must be a string that is not blank, got {value!r}")
+    _require_characters(value, what)
+
+
+def _require_characters(text: str, what: str) -> None:
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} holds half a character, a surrogate: {text!r}") from error

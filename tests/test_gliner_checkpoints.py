@@ -186,6 +186,55 @@ def test_shapes_must_fit(folder: Path) -> None:
         load_gliner_checkpoint(folder)
 
 
+HUGE: list[dict[str, Any]] = [
+    {"hidden_size": 10**6},
+    {"num_rnn_layers": 10**6},
+    *(
+        {"encoder_config": {**CONFIG["encoder_config"], **values}}
+        for values in (
+            {"hidden_size": 10**6},
+            {"vocab_size": 10**9},
+            {"max_position_embeddings": 10**9},
+            {"num_hidden_layers": 10**6},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("values", HUGE)
+def test_a_config_takes_no_more_memory_than_the_weights(
+    folder: Path, values: dict[str, Any]
+) -> None:
+    change_config(folder, **values)  # to terabytes
+    with pytest.raises(ValueError, match=r"does not fit|but there are only"):
+        load_gliner_checkpoint(folder)
+
+
+@pytest.mark.parametrize("values", [{"hidden_size": -4}, {"num_attention_heads": 0}])
+def test_impossible_encoders(folder: Path, values: dict[str, Any]) -> None:
+    change_config(folder, encoder_config={**CONFIG["encoder_config"], **values})
+    with pytest.raises(ValueError, match="asks for what there is not"):
+        load_gliner_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"added_tokens": [{"content": "x", "id": 10**9}]}, "a piece of number 1000000000"),
+        ({"model": {"vocab": {"x": 309}}}, "a piece of number 309, but .* is 309"),
+        ({"model": {"vocab": [["x", 0.0]] * 400}}, "a piece of number 399"),
+        ({"added_tokens": [1]}, "is no tokenizer's"),
+        ({"model": {"vocab": {"x": "1"}}}, "is no tokenizer's"),
+    ],
+)
+def test_pieces_that_the_network_does_not_have(
+    folder: Path, content: dict[str, Any], message: str
+) -> None:
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        load_gliner_checkpoint(folder)
+
+
 def test_the_pooling_layer_may_lack(folder: Path) -> None:
     change_weights(folder, lambda state: state.pop(POOLER))
     load_gliner_checkpoint(folder)

@@ -36,6 +36,8 @@ def test_a_label_may_have_any_characters(label: str) -> None:
         ({"a": ""}, "description of the label 'a'.*''"),
         ({"a": None}, "description of the label 'a'.*None"),
         ({1: "b"}, "1"),
+        (["a", "\ud800"], "a label holds half a character"),
+        ({"a": "\udfff"}, "description of the label 'a' holds half a character"),
     ],
 )
 def test_what_is_no_label_is_named(labels: Any, named: str) -> None:
@@ -46,3 +48,5 @@ def test_what_is_no_label_is_named(labels: Any, named: str) -> None:
 def test_a_task_is_text() -> None:
     with pytest.raises(ValueError, match=r"task.*7"):
         make_prompt(["a"], task=7)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the task holds half a character"):
+        make_prompt(["a"], task="Who \ud800?")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import torch
 from transformers import AutoConfig, PretrainedConfig
 
 from ..nn.encoder import ArrowEncoder, EncoderSettings
@@ -78,13 +79,34 @@ def load_gliner_checkpoint(folder: str | Path) -> GLiNER:
     values = _read_values(folder)
     state, names = rename(_read(folder), RENAMED)
     config = _config(values, n_lstm_layers=_lstm_layers(state))
-    _check_marker(config, folder / TOKENIZER_FILE)
+    _check_pieces(config, folder / TOKENIZER_FILE)
     state = {name: value for name, value in state.items() if not name.startswith(UNUSED)}
-    encoder = EncoderSettings(attention="full", logn=False, lora=None)
-    module = GLiNER(ArrowEncoder(config.encoder, encoder), config.settings)
-    check(state, module.state_dict(), names, against=f"its {CONFIG_FILE}")
+    check(state, _wanted(config, len(state)), names, against=f"its {CONFIG_FILE}")
+    module = _network(config)
     module.load_state_dict(state)
     return module.eval()
+
+
+def _wanted(config: GLiNERConfig, n_weights: int) -> State:
+    """Names and shapes of the weights, without their memory, whatever size the config asks for."""
+    for name, n_layers in (
+        ("num_hidden_layers", config.encoder.num_hidden_layers),
+        ("num_rnn_layers", config.settings.n_lstm_layers),
+    ):
+        if n_layers > n_weights:
+            raise ValueError(
+                f"{name} in {CONFIG_FILE} is {n_layers}, but there are only {n_weights} weights"
+            )
+    try:
+        with torch.device("meta"):
+            return _network(config).state_dict()
+    except (RuntimeError, ArithmeticError, TypeError, ValueError) as error:
+        raise ValueError(f"{CONFIG_FILE} asks for what there is not: {error}") from error
+
+
+def _network(config: GLiNERConfig) -> GLiNER:
+    encoder = EncoderSettings(attention="full", logn=False, lora=None)
+    return GLiNER(ArrowEncoder(config.encoder, encoder), config.settings)
 
 
 def read_gliner_config(folder: str | Path) -> GLiNERConfig:
@@ -198,12 +220,25 @@ def _value(
     return value
 
 
-def _check_marker(config: GLiNERConfig, path: Path) -> None:
-    """The piece that the network takes for a label's marker must be the tokenizer's."""
+def _check_pieces(config: GLiNERConfig, path: Path) -> None:
+    """The tokenizer's pieces must be the network's, and its marker of labels the same."""
     if not path.is_file():
         return
-    added = read_json(path, TOKENIZER_FILE).get("added_tokens") or []
-    pieces = {token["content"]: token["id"] for token in added}
+    values = read_json(path, TOKENIZER_FILE)
+    try:
+        pieces = {token["content"]: token["id"] for token in values.get("added_tokens") or []}
+        vocab = (values.get("model") or {}).get("vocab")
+        # A list numbers its pieces by place.
+        ids = vocab.values() if isinstance(vocab, dict) else range(len(vocab or ()))
+        highest = max([*pieces.values(), *ids], default=0)
+        beyond = highest >= config.encoder.vocab_size
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no tokenizer's: {error!r}") from error
+    if beyond:
+        raise ValueError(
+            f"{path} has a piece of number {highest}, but the encoder's vocab_size in "
+            f"{CONFIG_FILE} is {config.encoder.vocab_size}"
+        )
     found, wanted = pieces.get(config.label_token), config.settings.marker
     if found != wanted:
         raise ValueError(

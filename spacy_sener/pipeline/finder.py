@@ -54,7 +54,14 @@ class Finder(Protocol):
 
 
 def as_docs(docs: Iterable[Doc]) -> list[Doc]:
-    """The documents as a list. Raises ValueError for a single one, which is iterable, too."""
+    """The documents as a list.
+
+    Raises ValueError for a single one, which is iterable, too, and for what is no document.
+    """
     if isinstance(docs, Doc):
         raise ValueError("Give a list of documents, [doc], not a document by itself.")
-    return list(docs)
+    docs = list(docs)
+    for doc in docs:
+        if not isinstance(doc, Doc):
+            raise ValueError(f"Give documents, such as nlp.make_doc(text), not {doc!r}.")
+    return docs

@@ -47,7 +47,7 @@ def pipeline_from_gliner(
     nlp = spacy.blank(lang)
     pipe_config = {
         "model": _model_config(config, attention, piece_window),
-        "max_pieces": max_pieces or _max_pieces(config, attention),
+        "max_pieces": _max_pieces(config, attention) if max_pieces is None else max_pieces,
     }
     gliner = cast(GLiNERMultitask, nlp.add_pipe("gliner_multitask", config=pipe_config))
     gliner.model.initialize(Y=GLiNERSource(checkpoint=str(folder)))
@@ -69,6 +69,7 @@ def _model_config(
         "@architectures": "spacy-sener.GLiNER.v1",
         "hidden_size": settings.hidden_size,
         "pooling": settings.pooling,
+        "label_after_marker": settings.label_after_marker,
         "n_lstm_layers": settings.n_lstm_layers,
         "dropout": settings.dropout,
         "encoder": {

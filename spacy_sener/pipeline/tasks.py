@@ -84,6 +84,8 @@ def _prompts(label: str, tasks: Sequence[str]) -> list[Prompt]:
 def _one_each(kind: str, given: str | Sequence[str], docs: Sequence[Doc]) -> Sequence[str]:
     if isinstance(given, str):
         return [given] * len(docs)
+    if not isinstance(given, Sequence):
+        raise ValueError(f"Give a {kind} as a text, or a list with one for each, not {given!r}.")
     if len(given) != len(docs):
         raise ValueError(
             f"There are {len(given)} {kind}s for {len(docs)} documents: give one {kind} for all, "

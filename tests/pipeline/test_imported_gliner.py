@@ -55,6 +55,7 @@ def test_the_folder_is_whole_without_the_checkpoint(
     shutil.rmtree(checkpoint)
     assert str(tmp_path) not in (out / "config.cfg").read_text()
     nlp = spacy.load(out)
+    assert nlp.config["components"]["gliner_multitask"]["model"]["label_after_marker"] is False
     assert component(nlp).labels == tuple(LABELS)
     assert_golden(nlp, about)
 
@@ -83,6 +84,11 @@ def test_options_of_the_command(checkpoint: Path, tmp_path: Path) -> None:
     result = run(checkpoint, tmp_path / "other", "--attention", "wide")
     assert result.exit_code == 1
     assert "--attention must be one of" in result.output.replace("\n", " ")
+
+
+def test_windows_of_no_size_are_refused(checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match="max_pieces must be at least 16, not 0"):
+        pipeline_from_gliner(checkpoint, max_pieces=0)
 
 
 def test_arrows_that_reach_everywhere_are_full_attention(

@@ -168,11 +168,23 @@ def test_blank_questions_and_prompts(gliner: Any, published: Language, blank: An
         gliner.extract(docs, [blank])
 
 
+@pytest.mark.parametrize("given", [None, 5, iter(["Who?"])])
+def test_what_is_no_question_is_said(gliner: Any, published: Language, given: Any) -> None:
+    with pytest.raises(ValueError, match="Give a question as a text, or a list"):
+        gliner.answer([published.make_doc(BANK)], given)
+
+
 def test_a_document_by_itself_is_refused(gliner: Any, published: Language) -> None:
     doc = published.make_doc(BANK)
     for ask in tasks(gliner).values():
         with pytest.raises(ValueError, match=r"Give a list of documents, \[doc\]"):
             ask(doc)
+
+
+def test_a_text_is_no_document(gliner: Any) -> None:
+    for ask in tasks(gliner).values():
+        with pytest.raises(ValueError, match=r"nlp\.make_doc\(text\), not 'A bank"):
+            ask(["A bank"])
 
 
 def test_the_best_answer_comes_first(gliner: Any, published: Language) -> None:
