@@ -4,6 +4,7 @@ A span may stand where its first word is marked as a start, its last as an end, 
 insides of its label. Marks are of whole documents, so that no span is lost where windows meet.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -16,6 +17,9 @@ from .types import Candidates, Floats, Ints
 from .words import Words
 
 SpanScore = Literal["min", "mean"]
+
+MOST_CANDIDATES, MOST_PER_WORD = 10_000, 20
+"""Spans of one document that are compared with each other: the larger of these two numbers."""
 
 
 def decode_marks(
@@ -38,8 +42,10 @@ def decode_marks(
     Candidates are taken by score (ties: earlier start, then lower label, then shorter span), as in
     the authors' code. What `decode` does by itself differs: it takes the longer span of two that
     tie, which is frequent where scores are minima, and under "flat" never keeps two labels of one
-    span. Time is linear in the words and in the candidates, which for the defaults are few even
-    where every word is marked.
+    span. Time is linear in the words and in the candidates. For these defaults they are few even
+    where every word is marked. Otherwise they could be as many as the square of the words of a
+    passage that is marked throughout: of more than `MOST_CANDIDATES`, or `MOST_PER_WORD`, the best
+    are taken, those over a higher threshold, and a warning says so.
     """
     if span_score not in get_args(SpanScore):
         raise ValueError(f"'span_score' must be one of {get_args(SpanScore)}, got {span_score!r}")
@@ -50,9 +56,38 @@ def decode_marks(
     elif lowest and overlap == "flat" and labels_per_span == "one":
         starts, ends = flat_marks.promising_pairs()
     else:
-        starts, ends = flat_marks.pairs()
+        starts, ends = _best_pairs(marks, threshold)
     candidates = flat_marks.scored(starts, ends, lowest=lowest)
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
+
+
+def _best_pairs(marks: Floats, threshold: float) -> tuple[Ints, Ints]:
+    """All spans over the threshold, or over the lowest one that leaves a bounded number of them.
+
+    Where even the best are too many, because they tie, those of them that are short.
+    """
+    flat_marks, most = (
+        _FlatMarks(marks, threshold),
+        max(MOST_CANDIDATES, MOST_PER_WORD * len(marks)),
+    )
+    n_pairs = flat_marks.n_pairs()
+    if n_pairs <= most:
+        return flat_marks.pairs()
+    low, high = threshold, 1.0
+    for _ in range(24):  # to the last digit of single precision
+        middle = (low + high) / 2
+        if _FlatMarks(marks, middle).n_pairs() > most:
+            low = middle
+        else:
+            high = middle
+    warnings.warn(
+        f"A text of {len(marks)} words has {n_pairs} spans over the threshold {threshold}, clashing "
+        "ones included: "
+        f"only those over {high:.6f} were compared. Raise the threshold, or set overlap to 'flat'.",
+        stacklevel=2,
+    )
+    found = _FlatMarks(marks, high).pairs()
+    return found if len(found[0]) else _FlatMarks(marks, low).promising_pairs()
 
 
 def spans_of_tokens(
@@ -168,6 +203,11 @@ class _FlatMarks:
         which = np.repeat(np.arange(len(starts)), counts)
         nth = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         return starts[which], ends[first[which] + nth]
+
+    def n_pairs(self) -> int:
+        """How many spans are marked."""
+        _, _, first, beyond = self._ends_of_starts()
+        return int((beyond - first).sum())
 
     def promising_pairs(self) -> tuple[Ints, Ints]:
         """The marked spans that can be kept where spans share no word and the lowest mark counts.

@@ -12,6 +12,7 @@ from golden_gliner import CASES, read_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_sener import mark_decoding
 from spacy_sener.decoding import LabelsPerSpan, Overlap
 from spacy_sener.mark_decoding import decode_marks, marked_spans, spans_of_tokens
 from spacy_sener.types import Candidates
@@ -144,6 +145,32 @@ def test_a_text_in_which_everything_is_marked_has_few_candidates() -> None:
     tokens = np.concatenate([np.arange(s, e + 1) for s, e, _, _ in as_cells(kept)])
     assert len(tokens) == len(set(tokens.tolist()))
     assert len(tokens) > 1000
+
+
+def kept_of(marks: Any, overlap: Overlap) -> list[Cell]:
+    return as_cells(decode_marks(marks, threshold=0.5, overlap=overlap))
+
+
+@pytest.mark.parametrize("overlap", ["nested", "any"])
+def test_of_too_many_spans_the_best_are_compared(
+    overlap: Overlap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = np.random.default_rng(0).uniform(0.6, 0.9, (60, 2, 3)).astype(np.float32)
+    everything = kept_of(marks, overlap)
+    monkeypatch.setattr(mark_decoding, "MOST_CANDIDATES", 200)
+    monkeypatch.setattr(mark_decoding, "MOST_PER_WORD", 0)
+    with pytest.warns(UserWarning, match=r"60 words has 3660 spans over the threshold 0.5"):
+        bounded = kept_of(marks, overlap)
+    lowest = min(score for *_, score in bounded)
+    # What is kept does not depend on what has a lower score.
+    assert bounded == [cell for cell in everything if cell[-1] >= lowest]
+    assert 20 < len(bounded) < len(everything)
+
+
+def test_of_too_many_spans_that_tie_the_short_ones_are_taken() -> None:
+    with pytest.warns(UserWarning, match="spans over the threshold"):
+        found = kept_of(np.ones((2000, 1, 3), dtype=np.float32), "nested")
+    assert [cell[:2] for cell in found] == [(word, word) for word in range(2000)]
 
 
 def test_an_unknown_score_is_named() -> None:
