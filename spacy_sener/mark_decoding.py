@@ -81,8 +81,8 @@ def _best_pairs(marks: Floats, threshold: float) -> tuple[Ints, Ints]:
         else:
             high = middle
     warnings.warn(
-        f"A text of {len(marks)} words has {n_pairs} spans over the threshold {threshold}, clashing "
-        "ones included: "
+        f"A text of {len(marks)} words has {n_pairs} spans over the threshold {threshold}, most of "
+        "which clash: "
         f"only those over {high:.6f} were compared. Raise the threshold, or set overlap to 'flat'.",
         stacklevel=2,
     )
