@@ -18,7 +18,7 @@ from .words import Words
 
 SpanScore = Literal["min", "mean"]
 
-MOST_CANDIDATES, MOST_PER_WORD = 10_000, 20
+MOST_CANDIDATES, MOST_PER_WORD = 100_000, 20
 """Spans of one document that are compared with each other: the larger of these two numbers."""
 
 
