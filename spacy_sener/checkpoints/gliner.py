@@ -68,8 +68,9 @@ class GLiNERConfig:
 def load_gliner_checkpoint(folder: str | Path) -> GLiNER:
     """Read a checkpoint folder of GLiNER's token-level model, with the numerics of its authors.
 
-    Nothing in the folder is run. Its files may be links, as they are in the hub's cache. Every weight must be there and
-    be used, save those of the encoder's pooling layer, which has no part in the result.
+    Nothing in the folder is run. Its files may be links, as they are in the hub's cache. Every
+    weight must be there and be used, save those of the encoder's pooling layer, which has no part
+    in the result.
 
     Returns the module in evaluation mode. Raises FileNotFoundError if the folder, its config or its
     weights are not there, and ValueError, which lists what is wrong, if a file is damaged, if the
