@@ -1,6 +1,7 @@
 """Commands of `python -m spacy sener`: one module each, added to `app` where it is imported."""
 
 from . import (
+    annotate,
     compare,
     convert,
     debug_data,
@@ -15,6 +16,7 @@ from . import (
 from .app import app
 
 __all__ = [
+    "annotate",
     "app",
     "compare",
     "convert",

@@ -59,6 +59,21 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r\n")
 
 
+def byte_lines(path: Path) -> Iterator[bytes | None]:
+    """The lines of a file as they stand there, unpacked; None for one that is too long to hold.
+
+    Only \\n ends one. Raises ValueError for a damaged archive, while it is read as well.
+    """
+    with _open(path, mode="rb") as file:
+        while line := file.readline(MAX_TEXT):
+            if len(line) < MAX_TEXT:
+                yield line
+                continue
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_TEXT)
+            yield None
+
+
 def read_text(path: Path) -> str:
     """The text of a file, as `open_text` has it; raises ValueError if it is too long."""
     with open_text(path) as file:

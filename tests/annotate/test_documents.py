@@ -1,0 +1,118 @@
+"""What is read, in which blocks, and what is said of what cannot be read."""
+
+import gzip
+import json
+import lzma
+import os
+from pathlib import Path
+
+import pytest
+
+from spacy_sener.annotate import documents
+from spacy_sener.annotate.documents import (
+    Block,
+    Item,
+    Unreadable,
+    find_files,
+    input_state,
+    read_blocks,
+)
+from spacy_sener.corpora import files
+
+
+def blocks(path: Path, *, block_size: int = 1000) -> list[Block]:
+    return list(read_blocks(path, find_files(path), text_key="text", block_size=block_size))
+
+
+def items(path: Path) -> list[Item]:
+    return [item for block in blocks(path) for item in block.items]
+
+
+def test_a_folder_of_all_kinds(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n\n  \n{"text": "two"}')
+    (tmp_path / "sub" / "a.jsonl.xz").write_bytes(lzma.compress(b"not JSON\r\n"))
+    (tmp_path / "b.txt").write_text("Ada\r\nBrenk ", encoding="utf8", newline="")
+    (tmp_path / "notes.md").write_text("not read")
+    assert items(tmp_path) == [
+        Item("a.jsonl:1", b'{"text": "one"}\n'),
+        Item("a.jsonl:4", b'{"text": "two"}'),
+        Item("b.txt", {"text": "Ada\r\nBrenk "}),
+        Item("sub/a.jsonl.xz:1", b"not JSON\r\n"),
+    ]
+    (item,) = items(tmp_path / "b.txt")
+    assert item.place == "b.txt"
+
+
+def test_what_cannot_be_read_stops_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_TEXT", 40)
+    packed = gzip.compress(os.urandom(2000).hex(" ", 8).replace(" ", "\n").encode())
+    (tmp_path / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "b.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "c.txt").write_text("x" * 40)
+    (tmp_path / "d.jsonl").write_text("x" * 38 + "\n" + "y" * 100 + "\nlast")
+    (tmp_path / "e.parquet").write_text("not Parquet")
+    found = items(tmp_path)
+    unreadable = {item.place: item.content for item in found if isinstance(item.content, str)}
+    assert all(isinstance(content, Unreadable) for content in unreadable.values())
+    (cut,) = [place for place in unreadable if place.startswith("a.jsonl.gz")]
+    n_before = sum(item.place.startswith("a.jsonl.gz") for item in found) - 1
+    assert cut == f"a.jsonl.gz:{n_before + 1}"
+    assert n_before > 10
+    assert "truncated or damaged" in unreadable[cut]
+    assert "not UTF-8" in unreadable["b.txt:1"]
+    assert "longer than 40" in unreadable["c.txt:1"]
+    assert unreadable["d.jsonl:2"] == "the line is too long"
+    assert [item.content for item in found if item.place in ("d.jsonl:1", "d.jsonl:3")] == [
+        b"x" * 38 + b"\n",
+        b"last",
+    ]
+    assert "nothing can be read" in unreadable["e.parquet:1"]
+
+
+def test_blocks_are_closed_by_documents_and_by_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "BLOCK_BYTES", 100)
+    texts = ["x", "y", "z", "long" * 30, "x", "y"]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(text) + "\n" for text in texts))
+    found = blocks(path, block_size=2)
+    assert [block.number for block in found] == [0, 1, 2]
+    assert [len(block.items) for block in found] == [2, 2, 2]
+    assert [len(block.items) for block in blocks(path, block_size=5)] == [4, 2]
+    (tmp_path / "none.jsonl").write_text("\n\n")
+    assert blocks(tmp_path / "none.jsonl") == []
+
+
+def test_which_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+        find_files(tmp_path / "none")
+    with pytest.raises(ValueError, match=r"no files that end in one of \.jsonl"):
+        find_files(tmp_path)
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(ValueError, match=r"a\.csv should be a folder, or end in"):
+        find_files(tmp_path / "a.csv")
+
+
+def test_a_change_of_the_input_is_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("one")
+
+    def state() -> dict[str, object]:
+        return input_state(folder, find_files(folder))
+
+    states = [state()]
+    (folder / "a.txt").write_text("two")
+    os.utime(folder / "a.txt", ns=(1, 1))
+    states.append(state())
+    (folder / "a.txt").rename(folder / "b.txt")
+    states.append(state())
+    (folder / "c.txt").touch()
+    states.append(state())
+    assert len({json.dumps(each) for each in states}) == 4
+    folder = folder.rename(tmp_path / "elsewhere")
+    assert state() == states[-1]
