@@ -63,6 +63,11 @@ $(VENV)/.bench-installed: $(VENV)/.installed
 	$(PIP) install -c constraints.txt -e ".[bench]"
 	touch $@
 
+# What the tests of `spacy sener annotate --engine ray` need; without it they are skipped.
+$(VENV)/.ray-installed: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[ray]"
+	touch $@
+
 bench: $(VENV)/.bench-installed
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.report

@@ -33,18 +33,23 @@ def make_manifest(model: Path, code: Path | None, settings: Fields, input_state:
 
 
 def check_manifest(folder: Path, manifest: Fields) -> None:
-    """Write it to an empty folder, or compare it with that of the run which began there.
+    """Compare it with that of the run which began in a folder, or write it where none did.
 
-    Raises ValueError if they differ, or if the folder holds something else.
+    A run has begun when it has finished a part. Raises ValueError if the two differ, or if the
+    folder holds something else.
     """
     path = folder / MANIFEST
-    if not path.is_file():
-        others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
-        if others:
-            raise ValueError(f"{folder} holds something else ({others[0]}): name a new folder")
-        with create_text(path) as file:
-            file.write(json.dumps(manifest, indent=1) + "\n")
+    if path.is_file() and any(folder.glob("part-*")):
+        _compare(path, manifest)
         return
+    others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
+    if others and not path.is_file():
+        raise ValueError(f"{folder} holds something else ({others[0]}): name a new folder")
+    with create_text(path) as file:
+        file.write(json.dumps(manifest, indent=1) + "\n")
+
+
+def _compare(path: Path, manifest: Fields) -> None:
     try:
         before: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf8"))
         changed = [
@@ -57,7 +62,7 @@ def check_manifest(folder: Path, manifest: Fields) -> None:
         raise ValueError(f"{path} is damaged, or of another version: name a new folder") from error
     if changed:
         raise ValueError(
-            f"{folder} was begun with something else. Go on with that, or name a new folder.\n"
+            f"{path.parent} was begun with something else. Go on with that, or name a new folder.\n"
             + "\n".join(changed)
         )
 

@@ -10,7 +10,8 @@ Blocks stream in the same way, no more than the workers can take.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,22 +27,35 @@ class RayWorker:
     answer: Any
 
 
-class RayEngine:
-    """Starts actors for a task and carries messages to and from them; see `schedule.Engine`.
+@contextmanager
+def ray_engine(task: Task, *, address: str | None, cpus: float, gpus: float) -> Iterator[RayEngine]:
+    """Connect to a cluster for a while.
 
     address: of the cluster; None for that of `RAY_ADDRESS`, or one that runs on this machine, or
         else a new one on it, which ends with this program.
     cpus, gpus: what Ray keeps for each actor.
 
-    Raises ValueError where Ray is not installed, and ConnectionError if there is no such cluster.
+    Raises ValueError where Ray is not installed, ConnectionError if there is no such cluster, and
+    RuntimeError where it fails as a whole.
     """
+    ray = _require_ray()
+    # A cluster of our own tells nobody that it is used.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(address=address, include_dashboard=False)
+    try:
+        yield RayEngine(ray, task, cpus=cpus, gpus=gpus)
+    except ray.exceptions.RayError as error:
+        raise RuntimeError(f"the Ray cluster has failed: {error}") from error
+    finally:
+        ray.shutdown()
 
-    def __init__(self, task: Task, *, address: str | None, cpus: float, gpus: float) -> None:
-        self._ray = _require_ray()
+
+class RayEngine:
+    """Starts actors for a task and carries messages to and from them; see `schedule.Engine`."""
+
+    def __init__(self, ray: Any, task: Task, *, cpus: float, gpus: float) -> None:
+        self._ray = ray
         self.task = task
-        # A cluster of our own tells nobody that it is used.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        self._ray.init(address=address, include_dashboard=False)
         # Ray's own restarts and repetitions are off: what is lost is the schedule's.
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": cpus, "num_gpus": gpus}
         self._actor = self._ray.remote(Worker).options(**options)
@@ -60,10 +74,6 @@ class RayEngine:
 
     def stop(self, worker: RayWorker) -> None:
         self._ray.kill(worker.actor)
-
-    def close(self) -> None:
-        """Leave the cluster; one of our own ends."""
-        self._ray.shutdown()
 
     def _message(self, answer: Any) -> Message:
         try:

@@ -15,7 +15,7 @@ from .documents import BLOCK_BYTES, Block, Fields, find_files, input_state, read
 from .local import LocalEngine
 from .manifest import find_model, make_manifest
 from .output import FORMATS, Output, opened
-from .ray_actors import RayEngine
+from .ray_actors import ray_engine
 from .schedule import Engine, Schedule
 from .worker import Answer, Task
 
@@ -131,16 +131,13 @@ def _engine(task: Task, settings: Settings) -> Iterator[Engine]:
         return
     if task.gpu_id >= 0:
         raise ValueError("--gpu-id is for --engine local; here --gpus-per-worker asks for GPUs")
-    engine = RayEngine(
-        replace(task, gpu_id=0 if settings.gpus_per_worker else -1),
+    with ray_engine(
+        replace(task, gpu_id=0 if settings.gpus_per_worker else -1),  # the first that it may see
         address=settings.ray_address,
         cpus=settings.cpus_per_worker,
         gpus=settings.gpus_per_worker,
-    )
-    try:
+    ) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 def _threads(n_process: int) -> int | None:

@@ -97,6 +97,17 @@ def test_other_runs_and_other_folders_are_refused(tmp_path: Path) -> None:
         opening(tmp_path).__enter__()
 
 
+def test_where_nothing_is_finished_all_may_change(tmp_path: Path) -> None:
+    with opening(tmp_path):
+        pass
+    changed = {**MANIFEST, "settings": {"a": 2}}
+    with opening(tmp_path, changed) as output:
+        output.write(0, [])
+    assert json.loads((tmp_path / "manifest.json").read_text()) == changed
+    with pytest.raises(ValueError, match="a was 2 and is 1"):
+        opening(tmp_path).__enter__()
+
+
 def test_parquet(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     with opening(tmp_path, file_format="parquet", with_text=True) as output:
