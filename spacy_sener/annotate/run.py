@@ -87,8 +87,8 @@ def annotate_files(
 
         def finish(block: Block, answers: list[Answer]) -> None:
             output.write(block.number, answers)
+            bar.set_postfix(errors=output.n_errors, refresh=False)
             bar.update(len(answers))
-            bar.set_postfix(errors=output.n_errors)
             _check_errors(output, settings.max_errors)
 
         blocks = read_blocks(

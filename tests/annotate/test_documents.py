@@ -72,6 +72,28 @@ def test_what_cannot_be_read_stops_nothing_else(
     assert "nothing can be read" in unreadable["e.parquet:1"]
 
 
+def test_parquet(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    texts = arrow.array([b"one", b"caf\xe9", None, b"four"]).view(arrow.string())
+    labels = [["city"], None, [], None]
+    table = arrow.table(
+        {"id": [7, 8, 9, 10], "text": texts, "gliner_labels": labels, "other": [0] * 4}
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    parquet.write_table(arrow.table({"body": ["x"]}), tmp_path / "b.parquet")
+    first, torn, third, last, other = items(tmp_path)
+    assert first == Item("a.parquet:1", {"text": "one", "id": 7, "gliner_labels": ["city"]})
+    assert (torn.place, str(torn.content)[:9]) == ("a.parquet:2", "not UTF-8")
+    assert third.content == {"text": None, "id": 9, "gliner_labels": []}
+    assert last == Item("a.parquet:4", {"text": "four", "id": 10, "gliner_labels": None})
+    assert "there is no column 'text' (--text-key), but ['body']" in str(other.content)
+
+    data = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(data[:10] + b"\xff" * 40 + data[50:])
+    assert "nothing can be read" in str(items(tmp_path / "a.parquet")[0].content)
+
+
 def test_blocks_are_closed_by_documents_and_by_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
