@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .documents import Block, Item
-from .worker import Answer, Done, Failed, Failure, Message, Ready
+from .worker import Answer, Done, Failed, Failure, Message, Ready, name_of
 
 ATTEMPTS = 2
 """At a whole block, and at a single document, before it is given up."""
@@ -71,8 +71,7 @@ class Schedule:
     """Have all blocks annotated by a number of workers.
 
     finish: called with each block and its answers, one for each document in their order. Blocks
-        come as they are finished. There are never more than twice as many of them in memory as
-        workers.
+        come as they are finished. No more of them are read ahead than there are workers.
     """
 
     def __init__(
@@ -154,8 +153,8 @@ class Schedule:
         elif len(piece.items) > 1:
             self._queue.extendleft(reversed(piece.halves()))
         else:
-            place = piece.items[0].place
-            self._answer(piece, Done([Failure(place, place, reason)]))
+            item = piece.items[0]
+            self._answer(piece, Done([Failure(name_of(item), item.place, reason)]))
 
     def _answer(self, piece: _Piece, done: Done) -> None:
         assert len(done.answers) == len(piece.items)

@@ -158,7 +158,7 @@ class Annotator:
             return self._row(self.nlp(self._doc(item)))
         except Exception as error:
             self._end_if_gpu_is_lost(error)
-            return Failure(_name_of(item), item.place, describe(error))
+            return Failure(name_of(item), item.place, describe(error))
 
     def _doc(self, item: Item) -> Doc:
         fields = _fields(item)
@@ -233,8 +233,8 @@ def _doc_id(fields: Fields, place: str) -> Any:
     return doc_id
 
 
-def _name_of(item: Item) -> Any:
-    """As `_doc_id`; the place where that cannot be found out."""
+def name_of(item: Item) -> Any:
+    """The name of a document; its place where that cannot be found out."""
     try:
         return _doc_id(_fields(item), item.place)
     except (ValueError, RecursionError):

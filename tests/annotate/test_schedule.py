@@ -65,7 +65,7 @@ def run(
     engine: Engine, sizes: Sequence[int], n_workers: int
 ) -> tuple[list[Block], dict[int, list[Answer]]]:
     blocks = [
-        Block(number, [Item(f"{number}:{i}", b"") for i in range(size)])
+        Block(number, [Item(f"{number}:{i}", {"id": i}) for i in range(size)])
         for number, size in enumerate(sizes)
     ]
     finished: dict[int, list[Answer]] = {}
@@ -97,7 +97,7 @@ def test_each_document_is_answered_once(
         answers = finished.pop(block.number)
         for place, answer in zip(expected, answers, strict=True):
             if place in deadly:
-                assert answer == Failure(place, place, "lost")
+                assert answer == Failure(int(place.split(":")[1]), place, "lost")
             else:
                 assert answer == {"doc_id": place}
     assert not finished
