@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 
 from spacy.tokens import Doc
 
@@ -24,9 +25,11 @@ def check_threshold(name: str, threshold: float) -> None:
 
 
 def check_share(name: str, setting: str, value: float) -> None:
-    """Raise ValueError for what is not from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"[components.{name}] {setting} must lie in [0, 1], not {value}.")
+    """Raise ValueError for what is no number from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= value <= 1:
+        raise ValueError(
+            f"[components.{name}] {setting} must be a number in [0, 1], not {value!r}."
+        )
 
 
 def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) -> None:

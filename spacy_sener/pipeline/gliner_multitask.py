@@ -136,6 +136,7 @@ class GLiNERMultitask(TrainablePipe):
     @property
     def wording(self) -> WordingName:
         """How tasks are put."""
+        check_choice(self.name, "wording", self.cfg["wording"], get_args(WordingName))
         return cast(WordingName, self.cfg["wording"])
 
     @property
