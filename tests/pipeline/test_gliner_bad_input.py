@@ -96,7 +96,9 @@ def test_settings_of_find_that_cannot_be(nlp: Language) -> None:
 
 def test_a_wording_that_there_is_not(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(component(nlp).cfg, "wording", "formal")
-    with pytest.raises(ValueError, match=r"multitask\] wording = 'formal' is not one of package, p"):
+    with pytest.raises(
+        ValueError, match=r"multitask\] wording = 'formal' is not one of package, p"
+    ):
         component(nlp).summarize([nlp.make_doc(TEXT)])
 
 
