@@ -24,6 +24,12 @@ SHORT_WINDOWS_PIECES = 2048
 """What windows may hold together, however short they are: a small window fills no accelerator."""
 
 
+MARKS_AT_ONCE = 1 << 20
+"""Words times labels that are held together: of 12 bytes each, and some hundreds with their word
+and its pieces, which count as `LABELS_OF_A_WORD`."""
+LABELS_OF_A_WORD = 16
+
+
 @dataclass(frozen=True)
 class Markers:
     """The pieces that give a prompt its form."""
@@ -82,6 +88,21 @@ class Pieces:
 
     ids: Ints
     sizes: Ints  # (words,) how many each has, which may be none
+
+
+def read_at_once(items: Sequence[Prompted]) -> Iterator[list[Prompted]]:
+    """Documents, in order, in batches whose marks are bounded; one alone may have more."""
+    batch: list[Prompted] = []
+    n_marks = 0
+    for doc, prompt in items:
+        mine = len(doc) * (len(prompt.labels) + LABELS_OF_A_WORD)
+        if batch and n_marks + mine > MARKS_AT_ONCE:
+            yield batch
+            batch, n_marks = [], 0
+        batch.append((doc, prompt))
+        n_marks += mine
+    if batch:
+        yield batch
 
 
 def lay_out(

@@ -24,7 +24,7 @@ from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
-from ..prompted import Layout
+from ..prompted import read_at_once
 from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
@@ -229,11 +229,13 @@ class GLiNERMultitask(TrainablePipe):
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         docs, prompts = list(docs), list(prompts)
-        layout, marks = self._read(docs, prompts)
+        found = (
+            marked_spans(marks.text, marks.words, labels_apart=labels_apart, **settings)
+            for marks in self._read(docs, prompts)
+        )
         return [
-            span_group(doc, found, prompt.labels, name=self.key)
-            for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True)
-            for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
+            span_group(doc, spans, prompt.labels, name=self.key)
+            for doc, prompt, spans in zip(docs, prompts, found, strict=True)
         ]
 
     def find_in_task(
@@ -252,10 +254,9 @@ class GLiNERMultitask(TrainablePipe):
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         prompts = list(prompts)
-        layout, marks = self._read(list(docs), prompts)
         return [
-            found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
-            for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
+            found_in_task(decode_marks(marks.task, **settings), prompt.labels, marks.task_words)
+            for prompt, marks in zip(prompts, self._read(list(docs), prompts), strict=True)
         ]
 
     answer = tasks.answer
@@ -356,15 +357,20 @@ class GLiNERMultitask(TrainablePipe):
             if not isinstance(self.cfg["labels"], dict):
                 raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
 
-    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
+    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
+        """The marks of each document; those of no more are held than are read at once."""
         self._require_initialized()
         if len(docs) != len(prompts):
             raise ValueError(
                 f"There must be one prompt for each document, got {len(docs)} documents and "
                 f"{len(prompts)} prompts."
             )
-        batch = self.model.predict(list(zip(docs, prompts, strict=True)))
-        return batch.layout, stitch_marks(batch)
+        items = list(zip(docs, prompts, strict=True))
+        return (
+            marks
+            for some in read_at_once(items)
+            for marks in stitch_marks(self.model.predict(some))
+        )
 
     def _decoding(
         self,
