@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .corpora.segments import cut
 from .evaluation.judging import reaches
-from .extensions import LABELS
+from .extensions import copy_labels
 from .optimizers import build_adamw_v1
 from .scorer import score_spans
 from .scores import span_scores
@@ -275,8 +275,7 @@ def _example(nlp: Language, doc: Doc) -> Example:
 
 def _as_asked(example: Example) -> Doc:
     doc = example.predicted.copy()
-    if example.reference._.get(LABELS) is not None:
-        doc._.set(LABELS, example.reference._.get(LABELS))
+    copy_labels(example.reference, doc)
     return doc
 
 

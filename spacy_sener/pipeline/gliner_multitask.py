@@ -11,14 +11,14 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
 from ..checkpoints import gliner_folder
 from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
-from ..gliner import GLiNERSource, MarkModel
+from ..gliner import GLiNERSource, MarkModel, n_positions
 from ..gold import GoldCount, gold_spans, left_out_warning
 from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
@@ -31,8 +31,18 @@ from ..sources import DEFAULT_SOURCE
 from ..types import Found
 from ..wordings import WordingName
 from . import classification, relations, tasks
-from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
-from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .asked import Labels, as_asked, gold_labels, labels_of, prompt_of, require_asked
+from .checks import (
+    Warner,
+    begin_update,
+    check_choice,
+    check_least,
+    check_positions,
+    check_threshold,
+    loading,
+    require_finite,
+    require_initialized,
+)
 from .groups import best_disjoint, found_in_task, span_group
 
 OVERLAPS = ("nested", "flat", "any")
@@ -90,14 +100,8 @@ class GLiNERMultitask(TrainablePipe):
         check_choice(name, "span_score", span_score, get_args(SpanScore))
         check_choice(name, "wording", wording, get_args(WordingName))
         check_threshold(name, threshold)
-        for setting, value, least in (
-            ("max_pieces", max_pieces, MIN_PIECES),
-            ("max_train_labels", max_train_labels, 1),
-        ):
-            if value < least:
-                raise ValueError(
-                    f"[components.{name}] {setting} must be at least {least}, not {value}."
-                )
+        check_least(name, "max_pieces", max_pieces, MIN_PIECES)
+        check_least(name, "max_train_labels", max_train_labels, 1)
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
         self.model = model
@@ -277,6 +281,15 @@ class GLiNERMultitask(TrainablePipe):
             if self.cfg["set_ents"]:
                 doc.set_ents(best_disjoint(group))
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score the spans, where each document is asked for the labels of its gold one.
+
+        spaCy's corpora make the predicted documents of texts alone: where a gold document names
+        labels of its own, and the predicted one does not, its spans are found anew, in a copy.
+        """
+        asked = [as_asked(example, by=self) for example in examples] if self.scorer else []
+        return cast(dict[str, Any], super().score(asked, **kwargs))
+
     def update(
         self,
         examples: Iterable[Example],
@@ -295,11 +308,7 @@ class GLiNERMultitask(TrainablePipe):
         Raises ValueError if the loss is not a finite number, naming the update and the documents,
         and for gold spans of labels that their document is not asked for.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "GLiNERMultitask.update")
-        self._require_initialized()
+        examples, losses = begin_update(self, examples, losses)
         prompts = [self._training_prompt(example) for example in examples]
         docs = [example.predicted for example in examples]
         batch, backprop = self.model.begin_update(list(zip(docs, prompts, strict=True)))
@@ -322,11 +331,9 @@ class GLiNERMultitask(TrainablePipe):
         left out.
         """
         left_out: Counter[str] = Counter()
-        layout, gold = scores.layout, []
-        for example, words, prompt in zip(examples, layout.words, layout.prompts, strict=True):
-            spans = gold_spans(example, self.key, left_out)
-            asked = [span for span in spans if span.label in prompt.labels]
-            gold.append(gold_words(asked, words, prompt))
+        spans = [gold_spans(example, self.key, left_out) for example in examples]
+        layout = scores.layout
+        gold = list(map(gold_words, spans, layout.words, layout.prompts))
         self._warner.warn(left_out_warning(left_out))
         return batch_loss(scores, gold, self._loss_settings())
 
@@ -339,11 +346,14 @@ class GLiNERMultitask(TrainablePipe):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
         """Load what `to_disk` wrote; `max_pieces` stays what the config says.
 
-        Raises ValueError or OSError if a file is damaged or gone.
+        Raises ValueError or OSError if a file is damaged or gone, and ValueError for `max_pieces`
+        over what the encoder has positions for.
         """
         max_pieces = self.model.attrs["max_pieces"]
         with self._loading(f"the folder '{path}'", exclude):
             super().from_disk(path, exclude=exclude)
+        if self.model.has_dim("nO"):
+            check_positions(self.name, max_pieces, n_positions(self.model))
         self.model.attrs["max_pieces"] = max_pieces
         return self
 
@@ -359,18 +369,9 @@ class GLiNERMultitask(TrainablePipe):
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
         """The marks of each document; those of no more are held than are read at once."""
-        self._require_initialized()
-        if len(docs) != len(prompts):
-            raise ValueError(
-                f"There must be one prompt for each document, got {len(docs)} documents and "
-                f"{len(prompts)} prompts."
-            )
-        items = list(zip(docs, prompts, strict=True))
-        return (
-            marks
-            for some in read_at_once(items)
-            for marks in stitch_marks(self.model.predict(some))
-        )
+        require_initialized(self)
+        batches = read_at_once(docs, prompts)
+        return (marks for some in batches for marks in stitch_marks(self.model.predict(some)))
 
     def _decoding(
         self,
@@ -398,7 +399,3 @@ class GLiNERMultitask(TrainablePipe):
         asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
         require_asked(gold, asked.labels, name=self.name)
         return training_prompt(asked, gold, self.cfg["max_train_labels"])
-
-    def _require_initialized(self) -> None:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))

@@ -219,6 +219,15 @@ def test_the_config_decides_how_long_windows_are(saved: Path) -> None:
     shorter(TEXT * 5)
 
 
+def test_windows_that_are_longer_than_the_encoder_has_positions_for(saved: Path) -> None:
+    message = (
+        r"^\[components\.gliner_multitask\] max_pieces = 65, but the encoder has positions for 64 "
+        r".*import-gliner --max-pieces 65`"
+    )
+    with pytest.raises(ValueError, match=message):
+        spacy.load(saved, config={"components.gliner_multitask.max_pieces": 65})
+
+
 def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -> None:
     nlp = pipeline(tiny_encoder, labels=["person"])
     module = component(nlp).model.shims[0].module
