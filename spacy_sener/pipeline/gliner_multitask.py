@@ -389,8 +389,7 @@ class GLiNERMultitask(TrainablePipe):
         return settings
 
     def _loss_settings(self) -> MarkLoss:
-        names = ("alpha", "gamma", "label_smoothing")
-        return MarkLoss(**{name: self.cfg[name] for name in names})
+        return MarkLoss(**{key: self.cfg[key] for key in ("alpha", "gamma", "label_smoothing")})
 
     def _prompt(self, doc: Doc) -> Prompt:
         return prompt_of(doc, self.cfg["labels"], name=self.name)

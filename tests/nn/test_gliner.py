@@ -124,21 +124,22 @@ def test_labels_and_the_last_word_of_a_long_text_see_each_other(name, n_layers):
 
 
 def test_a_question_is_answered_far_away_from_it():
-    """The words between, the neighbours of the answers and the label are the same."""
+    """By one layer without an LSTM, to which otherwise both questions are one to the answers."""
     config = tiny_config("bert", num_hidden_layers=1, hidden_size=32, intermediate_size=64)
-    module = GLiNER(ArrowEncoder(config, arrow(3)), GLiNERSettings(32, MARKER, n_lstm_layers=0))
-    module.eval()  # no dropout
+    around = GLiNERSettings(32, MARKER, n_lstm_layers=0, label_after_marker=True)
+    module = GLiNER(ArrowEncoder(config, arrow(3)), around).eval()  # no dropout
+    randomize(module, seed=0)
     text = [*LONG[0], [45], [46]]
     inputs = batch([[[36], *text], [[37], *text]], n_labels=[1, 1])
     gold = torch.tensor([[0, 31, 31, 0], [1, 32, 32, 0]])  # each question has its answer
     one = torch.ones(2, dtype=torch.long)
     far = module.embed(*inputs).words[:, 10:]
-    torch.testing.assert_close(far[0], far[1])  # no word of the text sees another far away
-    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    torch.testing.assert_close(far[0], far[1])
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.003)
     for _ in range(150):
         logits = module(*inputs, task_lengths=one)
         optimizer.zero_grad()
-        mark_loss(logits, inputs[3], one, gold, MarkLoss(alpha=0.75)).backward()
+        mark_loss(logits, inputs[3], one, gold, MarkLoss()).backward()
         optimizer.step()
     found = logits[:, 1:, 0].sigmoid().amin(-1) > 0.5  # in the text
     assert found.nonzero().tolist() == [[0, 30], [1, 31]]
