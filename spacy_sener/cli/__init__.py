@@ -2,6 +2,7 @@
 
 from . import (
     annotate,
+    card,
     compare,
     convert,
     debug_data,
@@ -18,6 +19,7 @@ from .app import app
 __all__ = [
     "annotate",
     "app",
+    "card",
     "compare",
     "convert",
     "debug_data",

@@ -11,28 +11,38 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
 from ..checkpoints import gliner_folder
 from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
-from ..gliner import GLiNERSource, MarkModel
+from ..gliner import GLiNERSource, MarkModel, n_positions
 from ..gold import GoldCount, gold_spans, left_out_warning
 from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
-from ..prompted import Layout
+from ..prompted import read_at_once
 from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Found
 from ..wordings import WordingName
 from . import classification, relations, tasks
-from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
-from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .asked import Labels, as_asked, gold_labels, labels_of, prompt_of, require_asked
+from .checks import (
+    Warner,
+    begin_update,
+    check_choice,
+    check_least,
+    check_positions,
+    check_threshold,
+    loading,
+    require_finite,
+    require_initialized,
+)
 from .groups import best_disjoint, found_in_task, span_group
 
 OVERLAPS = ("nested", "flat", "any")
@@ -90,14 +100,8 @@ class GLiNERMultitask(TrainablePipe):
         check_choice(name, "span_score", span_score, get_args(SpanScore))
         check_choice(name, "wording", wording, get_args(WordingName))
         check_threshold(name, threshold)
-        for setting, value, least in (
-            ("max_pieces", max_pieces, MIN_PIECES),
-            ("max_train_labels", max_train_labels, 1),
-        ):
-            if value < least:
-                raise ValueError(
-                    f"[components.{name}] {setting} must be at least {least}, not {value}."
-                )
+        check_least(name, "max_pieces", max_pieces, MIN_PIECES)
+        check_least(name, "max_train_labels", max_train_labels, 1)
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
         self.model = model
@@ -136,6 +140,7 @@ class GLiNERMultitask(TrainablePipe):
     @property
     def wording(self) -> WordingName:
         """How tasks are put."""
+        check_choice(self.name, "wording", self.cfg["wording"], get_args(WordingName))
         return cast(WordingName, self.cfg["wording"])
 
     @property
@@ -228,11 +233,13 @@ class GLiNERMultitask(TrainablePipe):
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         docs, prompts = list(docs), list(prompts)
-        layout, marks = self._read(docs, prompts)
+        found = (
+            marked_spans(marks.text, marks.words, labels_apart=labels_apart, **settings)
+            for marks in self._read(docs, prompts)
+        )
         return [
-            span_group(doc, found, prompt.labels, name=self.key)
-            for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True)
-            for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
+            span_group(doc, spans, prompt.labels, name=self.key)
+            for doc, prompt, spans in zip(docs, prompts, found, strict=True)
         ]
 
     def find_in_task(
@@ -251,10 +258,9 @@ class GLiNERMultitask(TrainablePipe):
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
         prompts = list(prompts)
-        layout, marks = self._read(list(docs), prompts)
         return [
-            found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
-            for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
+            found_in_task(decode_marks(marks.task, **settings), prompt.labels, marks.task_words)
+            for prompt, marks in zip(prompts, self._read(list(docs), prompts), strict=True)
         ]
 
     answer = tasks.answer
@@ -275,6 +281,15 @@ class GLiNERMultitask(TrainablePipe):
             if self.cfg["set_ents"]:
                 doc.set_ents(best_disjoint(group))
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score the spans, where each document is asked for the labels of its gold one.
+
+        spaCy's corpora make the predicted documents of texts alone: where a gold document names
+        labels of its own, and the predicted one does not, its spans are found anew, in a copy.
+        """
+        asked = [as_asked(example, by=self) for example in examples] if self.scorer else []
+        return cast(dict[str, Any], super().score(asked, **kwargs))
+
     def update(
         self,
         examples: Iterable[Example],
@@ -293,11 +308,7 @@ class GLiNERMultitask(TrainablePipe):
         Raises ValueError if the loss is not a finite number, naming the update and the documents,
         and for gold spans of labels that their document is not asked for.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "GLiNERMultitask.update")
-        self._require_initialized()
+        examples, losses = begin_update(self, examples, losses)
         prompts = [self._training_prompt(example) for example in examples]
         docs = [example.predicted for example in examples]
         batch, backprop = self.model.begin_update(list(zip(docs, prompts, strict=True)))
@@ -320,11 +331,9 @@ class GLiNERMultitask(TrainablePipe):
         left out.
         """
         left_out: Counter[str] = Counter()
-        layout, gold = scores.layout, []
-        for example, words, prompt in zip(examples, layout.words, layout.prompts, strict=True):
-            spans = gold_spans(example, self.key, left_out)
-            asked = [span for span in spans if span.label in prompt.labels]
-            gold.append(gold_words(asked, words, prompt))
+        spans = [gold_spans(example, self.key, left_out) for example in examples]
+        layout = scores.layout
+        gold = list(map(gold_words, spans, layout.words, layout.prompts))
         self._warner.warn(left_out_warning(left_out))
         return batch_loss(scores, gold, self._loss_settings())
 
@@ -337,11 +346,14 @@ class GLiNERMultitask(TrainablePipe):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
         """Load what `to_disk` wrote; `max_pieces` stays what the config says.
 
-        Raises ValueError or OSError if a file is damaged or gone.
+        Raises ValueError or OSError if a file is damaged or gone, and ValueError for `max_pieces`
+        over what the encoder has positions for.
         """
         max_pieces = self.model.attrs["max_pieces"]
         with self._loading(f"the folder '{path}'", exclude):
             super().from_disk(path, exclude=exclude)
+        if self.model.has_dim("nO"):
+            check_positions(self.name, max_pieces, n_positions(self.model))
         self.model.attrs["max_pieces"] = max_pieces
         return self
 
@@ -355,15 +367,11 @@ class GLiNERMultitask(TrainablePipe):
             if not isinstance(self.cfg["labels"], dict):
                 raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
 
-    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
-        self._require_initialized()
-        if len(docs) != len(prompts):
-            raise ValueError(
-                f"There must be one prompt for each document, got {len(docs)} documents and "
-                f"{len(prompts)} prompts."
-            )
-        batch = self.model.predict(list(zip(docs, prompts, strict=True)))
-        return batch.layout, stitch_marks(batch)
+    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
+        """The marks of each document; those of no more are held than are read at once."""
+        require_initialized(self)
+        batches = read_at_once(docs, prompts)
+        return (marks for some in batches for marks in stitch_marks(self.model.predict(some)))
 
     def _decoding(
         self,
@@ -381,8 +389,7 @@ class GLiNERMultitask(TrainablePipe):
         return settings
 
     def _loss_settings(self) -> MarkLoss:
-        names = ("alpha", "gamma", "label_smoothing")
-        return MarkLoss(**{name: self.cfg[name] for name in names})
+        return MarkLoss(**{key: self.cfg[key] for key in ("alpha", "gamma", "label_smoothing")})
 
     def _prompt(self, doc: Doc) -> Prompt:
         return prompt_of(doc, self.cfg["labels"], name=self.name)
@@ -391,7 +398,3 @@ class GLiNERMultitask(TrainablePipe):
         asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
         require_asked(gold, asked.labels, name=self.name)
         return training_prompt(asked, gold, self.cfg["max_train_labels"])
-
-    def _require_initialized(self) -> None:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))

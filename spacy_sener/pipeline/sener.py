@@ -10,7 +10,7 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from torch import Tensor
@@ -42,11 +42,13 @@ from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
 from .checks import (
     Warner,
+    begin_update,
     check_choice,
     check_share,
     check_threshold,
     loading,
     require_finite,
+    require_initialized,
 )
 from .groups import best_disjoint, span_group
 
@@ -172,7 +174,7 @@ class SeNER(TrainablePipe):
 
     def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
         """The spans of each document, with their scores; the documents stay as they are."""
-        self._require_initialized()
+        require_initialized(self)
         docs = list(docs)
         parts: list[list[Candidates]] = [[] for _ in docs]
         for answer in self.model.predict(docs):
@@ -208,11 +210,7 @@ class SeNER(TrainablePipe):
 
         Raises ValueError if the loss is not a finite number, naming the update and the documents.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeNER.update")
-        self._require_initialized()
+        examples, losses = begin_update(self, examples, losses)
         set_dropout_rate(self.model, drop)
         bands, backprop = self.model.begin_update([example.predicted for example in examples])
         bands = list(bands)
@@ -272,9 +270,7 @@ class SeNER(TrainablePipe):
         losses = {} if losses is None else losses
         if self._rehearsal_model is None:
             return losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeNER.rehearse")
+        examples, losses = begin_update(self, examples, losses, method="rehearse")
         docs = [example.predicted for example in examples]
         bands, backprop = self.model.begin_update(docs)
         gradients: list[Any] = []
@@ -320,10 +316,6 @@ class SeNER(TrainablePipe):
 
     def _gold_count(self) -> GoldCount:
         return GoldCount(self.model.attrs["span_window"], self.model.attrs["reach"])
-
-    def _require_initialized(self) -> None:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))
 
     def _require_some_label(self, keys: Iterable[str]) -> None:
         if not self.labels:
