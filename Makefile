@@ -13,6 +13,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # that has neither spaCy nor thinc.
 VENV_NN := .venv-transformers5
 
+# Two processes of one thread each: a file stays in one, as do the pipelines that are trained for it.
+PARALLEL := -n 2 --dist loadfile
+
 APT := apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 
 BENCHMARKS := inference training pipeline peers gliner loading
@@ -32,7 +35,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt project/requirement
 $(VENV_NN)/.installed: setup.cfg constraints-transformers5.txt
 	$(PYTHON) -m venv $(VENV_NN)
 	$(VENV_NN)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-transformers5.txt \
-		torch transformers peft safetensors pytest hypothesis
+		torch transformers peft safetensors pytest pytest-xdist hypothesis
 	touch $@
 
 lint: $(VENV)/.installed
@@ -52,9 +55,10 @@ browser:
 		|| { test "$$(id -u)" = 0 && $(APT) update && $(APT) install --no-install-recommends -y chromium > /dev/null; } \
 		|| echo "no Chromium, and it cannot be installed here: the tests of the page are skipped"
 
+test: export OMP_NUM_THREADS := 1
 test: lint browser $(VENV_NN)/.installed
-	$(BIN)/pytest
-	PYTHONPATH=. $(VENV_NN)/bin/pytest tests/nn
+	$(BIN)/pytest $(PARALLEL)
+	PYTHONPATH=. $(VENV_NN)/bin/pytest $(PARALLEL) tests/nn
 
 demo: $(VENV)/.installed
 	cd project && ../$(BIN)/python -m spacy project run all
