@@ -21,6 +21,7 @@ from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
 from .pieces import PieceTokenizer
+from .progress import tracked
 from .shim import Spec, TorchShim, torch_shim
 from .types import Initialization, SpanBand, SpanPairs, SpanRows, Window
 from .windows import group_windows, make_windows
@@ -329,7 +330,7 @@ def _run(
 def _stream(
     model: SpanModel, groups: list[list[Window]], inputs: Callable[[list[Window]], list[Tensor]]
 ) -> Iterator[SpanRows | SpanPairs]:
-    for group in groups:
+    for group in tracked(groups):
         for part in torch_shim(model).stream(inputs(group), average=model.attrs["average"]):
             if isinstance(part, ScoredRows):
                 yield SpanRows(group[part.texts], part.first_row, part.scores)

@@ -18,6 +18,7 @@ from .nn.gliner import GLiNER, GLiNERSettings, Pooling
 from .nn.position_table import position_capacity, tile_positions
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
+from .progress import tracked
 from .prompted import Markers, Prompted, PromptedWindow, group_prompted, lay_out, pieces_at_once
 from .shim import Spec, TorchShim, torch_shim
 from .sources import resolve_source
@@ -196,7 +197,7 @@ def _forward(
     groups = list(group_prompted(layout.windows, max_pieces))
     inputs = partial(_inputs, pad_id=tokenizer.pad_id)
     if not is_train:
-        bands = (MarkBand(group, shim.predict(inputs(group))) for group in groups)
+        bands = (MarkBand(group, shim.predict(inputs(group))) for group in tracked(groups))
         return MarkedBatch(layout, bands), lambda d_logits: items
     keep_nothing = sum(len(group) * group[-1].size for group in groups) > pieces_at_once(max_pieces)
     answers = [shim.begin_update(inputs(group), keep_nothing=keep_nothing) for group in groups]

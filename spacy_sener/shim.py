@@ -65,6 +65,10 @@ class TorchShim(Shim):
         # What `_optimizer` was made for; weak, as a model is copied without its thinc optimizer.
         self._made_for: weakref.ref[AdamW] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what training alone needs: for workers that are spawned, and for copies."""
+        return {**self.__dict__, "_optimizer": None, "_made_for": None}
+
     @property
     def module(self) -> nn.Module:
         """The torch module. Raises ValueError before it is built or loaded."""

@@ -38,7 +38,7 @@ def gold_examples(
     ]
 
 
-def make_pipeline(encoder: Path, *, steps: int) -> Language:
+def make_pipeline(encoder: Path, *, steps: int, max_pieces: int = 60) -> Language:
     """A pipeline that is trained for some steps, and gives the spans that it is quite sure of."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
@@ -59,7 +59,7 @@ def make_pipeline(encoder: Path, *, steps: int) -> Language:
             "dropout": 0.0,
         },
     }
-    config = {"max_pieces": 60, "threshold": THRESHOLD, "model": model}
+    config = {"max_pieces": max_pieces, "threshold": THRESHOLD, "model": model}
     nlp.add_pipe("sener", config=config)
     nlp.config["initialize"]["components"]["sener"] = {"encoder": str(encoder)}
     examples = gold_examples(nlp, [*DATA, (EMPTY, [])])
@@ -68,7 +68,7 @@ def make_pipeline(encoder: Path, *, steps: int) -> Language:
     return nlp
 
 
-def make_gliner_pipeline(encoder: Path, *, steps: int) -> Language:
+def make_gliner_pipeline(encoder: Path, *, steps: int, max_pieces: int = 64) -> Language:
     """The same with the other component, which is asked for names."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
@@ -83,7 +83,7 @@ def make_gliner_pipeline(encoder: Path, *, steps: int) -> Language:
             "dropout": 0.0,
         },
     }
-    config = {"max_pieces": 64, "threshold": THRESHOLD, "model": model}
+    config = {"max_pieces": max_pieces, "threshold": THRESHOLD, "model": model}
     nlp.add_pipe("gliner_multitask", config=config)
     nlp.config["initialize"]["components"]["gliner_multitask"] = {"encoder": str(encoder)}
     examples = gold_examples(nlp, [*NAMES, (EMPTY, [])])

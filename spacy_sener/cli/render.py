@@ -23,6 +23,7 @@ from ..corpora.readers import FORMATS, doc_from_record, read_docs
 from ..corpora.records import Record
 from ..corpora.report import Report
 from ..displacy import render as render_html
+from ..progress import progress_bar
 from .app import app
 
 Read = Callable[..., Iterator[Doc]]
@@ -112,7 +113,8 @@ def render(
         raise ValueError(f"INPUT is missing: what should the pipeline {source} read?")
     else:
         docs = _predict(spacy.load(source), input_path, compare=compare, read=read)
-    drawn = list(tqdm(islice(docs, limit or None), desc="Reading", unit=" docs"))
+    with progress_bar():
+        drawn = list(tqdm(islice(docs, limit or None), desc="Documents", unit=" docs"))
     if not drawn:
         raise ValueError(f"{input_path or source} has no documents")
     options = {"spans_key": spans_key, "title": title or (input_path or Path(source)).name}
