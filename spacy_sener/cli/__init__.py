@@ -11,6 +11,7 @@ from . import (
     render,
     report,
     self_train,
+    train,
 )
 from .app import app
 
@@ -26,4 +27,5 @@ __all__ = [
     "render",
     "report",
     "self_train",
+    "train",
 ]

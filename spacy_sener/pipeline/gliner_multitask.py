@@ -2,14 +2,11 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
@@ -24,7 +21,7 @@ from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
-from ..prompted import Layout
+from ..prompted import Layout, Prompted
 from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
@@ -32,14 +29,15 @@ from ..types import Found
 from ..wordings import WordingName
 from . import classification, relations, tasks
 from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
-from .checks import Warner, check_choice, check_threshold, loading, require_finite
+from .checks import Warner, check_choice, check_threshold, require_finite
 from .groups import best_disjoint, found_in_task, span_group
+from .safe_pipe import Answer, SafePipe
 
 OVERLAPS = ("nested", "flat", "any")
 MIN_PIECES = 16  # of a window: half for the prompt
 
 
-class GLiNERMultitask(TrainablePipe):
+class GLiNERMultitask(SafePipe):
     """Find spans of labels that are named in plain words, and write them with their scores.
 
     model (Model[Sequence[tuple[Doc, Prompt]], MarkedBatch]): Gives the marks of words.
@@ -227,13 +225,16 @@ class GLiNERMultitask(TrainablePipe):
         task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-        docs, prompts = list(docs), list(prompts)
-        layout, marks = self._read(docs, prompts)
-        return [
-            span_group(doc, found, prompt.labels, name=self.key)
-            for doc, prompt, words, mine in zip(docs, prompts, layout.words, marks, strict=True)
-            for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
-        ]
+
+        def read(items: Sequence[Prompted]) -> list[SpanGroup]:
+            layout, marks = self._marks(items)
+            return [
+                span_group(doc, found, prompt.labels, name=self.key)
+                for (doc, prompt), words, mine in zip(items, layout.words, marks, strict=True)
+                for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
+            ]
+
+        return self._read(read, docs, prompts)
 
     def find_in_task(
         self,
@@ -250,12 +251,15 @@ class GLiNERMultitask(TrainablePipe):
         marks count. One without words gets no answer.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-        prompts = list(prompts)
-        layout, marks = self._read(list(docs), prompts)
-        return [
-            found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
-            for prompt, words, mine in zip(prompts, layout.task_words, marks, strict=True)
-        ]
+
+        def read(items: Sequence[Prompted]) -> list[list[Found]]:
+            layout, marks = self._marks(items)
+            return [
+                found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
+                for (_, prompt), words, mine in zip(items, layout.task_words, marks, strict=True)
+            ]
+
+        return self._read(read, docs, prompts)
 
     answer = tasks.answer
     summarize = tasks.summarize
@@ -328,41 +332,27 @@ class GLiNERMultitask(TrainablePipe):
         self._warner.warn(left_out_warning(left_out))
         return batch_loss(scores, gold, self._loss_settings())
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
-        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with self._loading("these bytes", exclude):
-            super().from_bytes(bytes_data, exclude=exclude)
-        return self
+    def _check_loaded(self) -> None:
+        if not isinstance(self.cfg["labels"], dict):
+            raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
 
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
-        """Load what `to_disk` wrote; `max_pieces` stays what the config says.
-
-        Raises ValueError or OSError if a file is damaged or gone.
-        """
-        max_pieces = self.model.attrs["max_pieces"]
-        with self._loading(f"the folder '{path}'", exclude):
-            super().from_disk(path, exclude=exclude)
-        self.model.attrs["max_pieces"] = max_pieces
-        return self
-
-    @contextmanager
-    def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
-        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
-        if "cfg" not in exclude:
-            self.cfg["labels"] = None
-        with loading(self.name, where):
-            yield
-            if not isinstance(self.cfg["labels"], dict):
-                raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
-
-    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> tuple[Layout, list[Marks]]:
+    def _read(
+        self,
+        read: Callable[[Sequence[Prompted]], list[Answer]],
+        docs: Sequence[Doc],
+        prompts: Sequence[Prompt],
+    ) -> list[Answer]:
+        """What `read` makes of documents with their prompts, as many at once as memory does for."""
         self._require_initialized()
         if len(docs) != len(prompts):
             raise ValueError(
                 f"There must be one prompt for each document, got {len(docs)} documents and "
                 f"{len(prompts)} prompts."
             )
-        batch = self.model.predict(list(zip(docs, prompts, strict=True)))
+        return self._in_memory(read, list(zip(docs, prompts, strict=True)))
+
+    def _marks(self, items: Sequence[Prompted]) -> tuple[Layout, list[Marks]]:
+        batch = self.model.predict(items)
         return batch.layout, stitch_marks(batch)
 
     def _decoding(
