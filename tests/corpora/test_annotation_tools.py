@@ -179,6 +179,13 @@ def test_brat_pieces_notes_and_wrong_lines(tmp_path: Path) -> None:
     }
 
 
+def test_brat_ids_that_come_twice_are_reported(tmp_path: Path) -> None:
+    lines = "T1\tname 0 9\tAda Brenk", "T1\tdegree 10 13\tPhD"
+    [doc], report = read(brat(tmp_path, ADA, *lines))
+    assert [span.label_ for span in doc.spans["sc"]] == ["name", "degree"]
+    assert report.problems == {"id of another": 1}
+
+
 def test_brat_files_of_bionlp_belong_together(tmp_path: Path) -> None:
     brat(tmp_path, ADA, "T1\tname 0 9\tAda Brenk", suffix=".a1")
     [doc], report = read(brat(tmp_path, ADA, "T2\tdegree 10 13\tPhD", suffix=".a2"))

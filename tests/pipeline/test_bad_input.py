@@ -27,6 +27,7 @@ from tiny_sener import (
     module_of,
     optimizer,
 )
+from torch import nn
 from transformers import (
     AutoModel,
     GPT2Config,

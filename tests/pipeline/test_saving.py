@@ -7,8 +7,7 @@ import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 import spacy
 import srsly
 import torch
+from full_disk import largest_file
 from spacy.language import Language
 from tiny_sener import MODEL, TEXT, blank, initialize, module_of
 
@@ -210,19 +210,6 @@ def test_headers_that_promise_much(folder: Path, data: bytes) -> None:
 
 
 # Written whole
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """A disk that is full after so many bytes of a file: a real error of the system."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_a_full_disk_leaves_what_was_there(nlp: Language, folder: Path) -> None:
