@@ -86,7 +86,7 @@ class Report:
     def _check_name(self, name: object) -> None:
         if name is None:
             return
-        known = hash(name)  # a number for each takes less memory than the names
+        known = hash(repr(name))  # a number for each takes less memory than the names
         if known in self._names:
             self.add_problem("name of another", str(name), {"doc_id": name})
         elif len(self._names) < MAX_NAMES:

@@ -53,13 +53,15 @@ class SafePipe(TrainablePipe):
 
         Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved.
         """
+        max_pieces = self.model.attrs["max_pieces"]
         with self._loading(f"the folder '{path}'", exclude):
             check_sums(Path(path), but=exclude)
             super().from_disk(path, exclude=exclude)
+        self.model.attrs["max_pieces"] = max_pieces
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SafePipe:
-        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
+        """Load what `to_bytes` gave, `max_pieces` included. Raises ValueError if it is damaged."""
         with self._loading("these bytes", exclude):
             super().from_bytes(bytes_data, exclude=exclude)
         return self
@@ -67,7 +69,7 @@ class SafePipe(TrainablePipe):
     @contextmanager
     def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
         """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
-        attrs = dict(self.model.attrs)
+        attrs = {key: self.model.attrs[key] for key in self.model.attrs if key != "max_pieces"}
         if "cfg" not in exclude:
             self.cfg["labels"] = None
         with loading(self.name, where):

@@ -156,16 +156,19 @@ def test_a_checkpoint_is_where_training_starts(
 
 
 def test_a_disk_that_is_full_leaves_no_folder(checkpoint: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
     with largest_file(10_000):
         result = run(checkpoint, tmp_path / "out")
     assert result.exit_code == 1
     assert "File too large" in " ".join(result.output.split())
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_folder_that_is_there_is_not_written_over(checkpoint: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    result = run(checkpoint, tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    result = run(checkpoint, out)
     assert result.exit_code == 1
     assert "is there already" in " ".join(result.output.split())
-    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+    assert [file.name for file in out.iterdir()] == ["notes.txt"]
