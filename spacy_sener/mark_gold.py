@@ -28,8 +28,13 @@ def training_prompt(asked: Prompt, gold: Iterable[str], max_labels: int) -> Prom
 def gold_words(spans: Sequence[GoldSpan], words: Words, prompt: Prompt) -> Ints:
     """Rows (first word, last word, label in the prompt) of spans of tokens, (n_spans, 3).
 
-    A word belongs to a span that holds any character of it.
+    A word belongs to a span that holds any character of it. Spans of labels that the prompt does
+    not have are left out.
     """
     places = {label: i for i, label in enumerate(prompt.labels)}
-    rows = [(*words.overlapping(span.start, span.end), places[span.label]) for span in spans]
+    rows = [
+        (*words.overlapping(span.start, span.end), places[span.label])
+        for span in spans
+        if span.label in places
+    ]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)

@@ -10,6 +10,7 @@ from torch import Tensor
 from .nn.mark_loss import MarkLoss, mark_loss
 from .prompted import Layout, PromptedWindow
 from .types import Floats, Ints
+from .words import Words
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class MarkedBatch:
 class Marks:
     """Probabilities of start, end and inside for each word and each label of one prompt."""
 
+    words: Words
+    """Of the document."""
+    task_words: list[tuple[int, int]]
+    """Their characters in the task."""
     text: Floats
     """(words of the document, labels, 3): of each word from the window that owns it."""
     task: Floats
@@ -50,8 +55,8 @@ def stitch_marks(batch: MarkedBatch) -> list[Marks]:
     marks = []
     for words, prompt, task in zip(layout.words, layout.prompts, layout.task_words, strict=True):
         n_labels = len(prompt.labels)
-        shapes = (len(words.texts), n_labels, 3), (len(task), n_labels, 3)
-        marks.append(Marks(*(np.zeros(shape, dtype=np.float32) for shape in shapes)))
+        unmarked = (np.zeros((len(of), n_labels, 3), np.float32) for of in (words.texts, task))
+        marks.append(Marks(words, task, *unmarked))
     for band in batch.bands:
         probabilities = band.logits.float().sigmoid().cpu().numpy()
         for window, answer in zip(band.windows, probabilities, strict=True):

@@ -20,8 +20,19 @@ from .words import WordKind, Words, split, words_of
 
 Prompted = tuple[Doc, Prompt]
 
+
+class TaskTooLongError(ValueError):
+    """No label fits beside a task into half of a window."""
+
+
 SHORT_WINDOWS_PIECES = 2048
 """What windows may hold together, however short they are: a small window fills no accelerator."""
+
+
+MARKS_AT_ONCE = 1 << 20
+"""Words times labels that are held together: of 12 bytes each, and some hundreds with their word
+and its pieces, which count as `LABELS_OF_A_WORD`."""
+LABELS_OF_A_WORD = 16
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class PromptedWindow:
     n_task_words: int
     words: tuple[int, int]  # words [begin, end) of the document
     owned: tuple[int, int]  # those of them, counted from `begin`, that this window answers for
-    n_prompt_pieces: int  # those before the first word
+    n_prompt_pieces: int  # those before the text: of the labels, and of the task
     piece_ids: Ints  # (pieces,)
     piece_words: Ints  # (pieces,) 1-based word of each piece, those of the task first; 0 for others
 
@@ -84,6 +95,33 @@ class Pieces:
     sizes: Ints  # (words,) how many each has, which may be none
 
 
+def read_at_once(docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[list[Prompted]]:
+    """Documents, in order, in batches whose marks are bounded; one alone may have more.
+
+    Raises ValueError, at once, if there is not one prompt for each document.
+    """
+    if len(docs) != len(prompts):
+        raise ValueError(
+            f"There must be one prompt for each document, got {len(docs)} documents and "
+            f"{len(prompts)} prompts."
+        )
+    return _batches(list(zip(docs, prompts, strict=True)))
+
+
+def _batches(items: Sequence[Prompted]) -> Iterator[list[Prompted]]:
+    batch: list[Prompted] = []
+    n_marks = 0
+    for doc, prompt in items:
+        mine = len(doc) * (len(prompt.labels) + LABELS_OF_A_WORD)
+        if batch and n_marks + mine > MARKS_AT_ONCE:
+            yield batch
+            batch, n_marks = [], 0
+        batch.append((doc, prompt))
+        n_marks += mine
+    if batch:
+        yield batch
+
+
 def lay_out(
     items: Sequence[Prompted],
     tokenizer: PieceTokenizer,
@@ -99,7 +137,8 @@ def lay_out(
     consecutive labels; each pass has windows of its own. A document of which no word has a piece
     has no window. Texts, labels and tasks are tokenized in one call, each different one once.
 
-    Raises ValueError, naming it, for a task or a label that alone fills more than half of a window.
+    Raises ValueError, naming it, for a label that alone fills more than half of a window, and
+    TaskTooLongError for such a task.
     """
     prompts = [prompt for _, prompt in items]
     docs = {id(doc): words_of(doc, words) for doc, _ in items}
@@ -142,7 +181,7 @@ def _shortened_words(texts: list[Pieces], most: int) -> list[Pieces]:
 def group_prompted(
     windows: Sequence[PromptedWindow], max_pieces: int
 ) -> Iterator[list[PromptedWindow]]:
-    """Windows of similar size, and with as many pieces before the first word, together.
+    """Windows of similar size, and with as many pieces before the text, together.
 
     See `group_windows`. That the prompts are of one length lets the network know them by place.
     """
@@ -171,7 +210,8 @@ class _Frame:
         starts = np.concatenate([[0], text.sizes.cumsum()])
         for labels in self._passes(max_pieces):
             prompt = self._prompt_ids(labels)
-            capacity = max_pieces - len(prompt) - len(self.task.ids) - 1  # [SEP]
+            n_prompt_pieces = len(prompt) + len(self.task.ids)
+            capacity = max_pieces - n_prompt_pieces - 1  # [SEP]
             for begin, end, owned in cut(text.sizes, capacity, capacity // 4, span_window=0):
                 ids = text.ids[starts[begin] : starts[end]]
                 sizes = np.concatenate([self.task.sizes, text.sizes[begin:end]])
@@ -182,7 +222,7 @@ class _Frame:
                     n_task_words=len(self.task.sizes),
                     words=(begin, end),
                     owned=owned,
-                    n_prompt_pieces=len(prompt),
+                    n_prompt_pieces=n_prompt_pieces,
                     piece_ids=np.concatenate([prompt, self.task.ids, ids, [self.tokenizer.sep_id]]),
                     piece_words=np.pad(words, (len(prompt), 1)),
                 )
@@ -191,7 +231,7 @@ class _Frame:
         """Ranges of labels that can be asked together."""
         room = max_pieces // 2 - 2 - len(self.task.ids)  # [CLS] and the end of the labels
         if room < 1:
-            raise ValueError(
+            raise TaskTooLongError(
                 f"The task {_shortened(self.prompt.task)} has {len(self.task.ids)} word pieces, "
                 f"and no label fits beside it into half of max_pieces = {max_pieces}. Shorten the "
                 "task, or set max_pieces to more."

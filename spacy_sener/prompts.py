@@ -1,5 +1,6 @@
 """What a model is asked: labels in plain words, and perhaps a task that stands before the text."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,11 @@ class Prompt:
     """What the model reads for each: its description, or the label itself."""
     task: str = ""
     """Words put before the text, such as "Who founded it?"; never part of a span of the text."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in a text: spaces, or characters without a width."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
 
 
 def make_prompt(labels: Sequence[str] | Mapping[str, str], *, task: str = "") -> Prompt:
@@ -45,7 +51,7 @@ def _as_they_are(labels: Sequence[Any]) -> dict[Any, Any]:
 
 
 def _require_text(value: Any, what: str) -> None:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or is_blank(value):
         raise ValueError(f"{what} must be a string that is not blank, got {value!r}")
     _require_characters(value, what)
 

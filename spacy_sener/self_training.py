@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .corpora.segments import cut
 from .evaluation.judging import reaches
-from .extensions import LABELS
+from .extensions import copy_labels
 from .optimizers import build_adamw_v1
 from .scorer import score_spans
 from .scores import span_scores
@@ -84,7 +84,8 @@ class Annotated:
         They are no examples: where a model is weak, it has more likely missed what is there.
     labels: spans to learn from, by label. n_cut: spans that no segment holds.
     n_uncertain: spans with a lower score, down to `LOWEST_SCORE`. They are not in the examples,
-        which thus say, of those in their texts, that they are none.
+        which thus say, of those in their texts, that they are none: in both components the loss
+        is of all words and labels (or cells) of a text, and knows no span that it is silent on.
     best: the highest score of all; None where no span reaches `LOWEST_SCORE`.
     """
 
@@ -275,8 +276,7 @@ def _example(nlp: Language, doc: Doc) -> Example:
 
 def _as_asked(example: Example) -> Doc:
     doc = example.predicted.copy()
-    if example.reference._.get(LABELS) is not None:
-        doc._.set(LABELS, example.reference._.get(LABELS))
+    copy_labels(example.reference, doc)
     return doc
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from .prompts import is_blank
+
 WordingName = Literal["package", "paper"]
 
 
@@ -50,6 +52,6 @@ WORDINGS: dict[WordingName, Wording] = {
 
 
 def _not_blank(kind: str, text: str) -> str:
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or is_blank(text):
         raise ValueError(f"A {kind} must be a text with some words in it, not {text!r}.")
     return text

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from spacy_sener import mark_decoding
 from spacy_sener.decoding import LabelsPerSpan, Overlap
+from spacy_sener.flat_marks import FlatMarks
 from spacy_sener.mark_decoding import decode_marks, marked_spans, spans_of_tokens
 from spacy_sener.types import Candidates
 from spacy_sener.words import Words
@@ -67,11 +68,17 @@ def quadratic(
 
 @st.composite
 def documents(draw: st.DrawFn) -> Any:
-    """Few different probabilities, so that ties, the threshold itself and long runs are many."""
+    """Few different probabilities, so that ties, the threshold itself and long runs are many.
+
+    In some, ends rise from word to word.
+    """
     shape = draw(st.integers(0, 9)), draw(st.integers(0, 3)), 3
     values = st.sampled_from([1, 4, 5, 6, 7, 8, 8])
     flat = draw(st.lists(values, min_size=prod(shape), max_size=prod(shape)))
-    return (np.array(flat, dtype=np.float32) / 8).reshape(shape)
+    marks = (np.array(flat, dtype=np.float32) / 8).reshape(shape)
+    if draw(st.booleans()):
+        marks[..., 1].sort(axis=0)
+    return marks
 
 
 @pytest.mark.parametrize("overlap", ["flat", "nested", "any"])
@@ -145,6 +152,22 @@ def test_a_text_in_which_everything_is_marked_has_few_candidates() -> None:
     tokens = np.concatenate([np.arange(s, e + 1) for s, e, _, _ in as_cells(kept)])
     assert len(tokens) == len(set(tokens.tolist()))
     assert len(tokens) > 1000
+
+
+@pytest.mark.parametrize("n_labels", [1, 3])
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_ends_that_rise_throughout_a_text_have_few_candidates(n_labels: int, noise: float) -> None:
+    """From every start, each end is better than the one before: half a million spans."""
+    generator, n_words = np.random.default_rng(0), 1000
+    marks = generator.uniform(0.91, 0.99, (n_words, n_labels, 3)).astype(np.float32)
+    ends = np.linspace(0.6, 0.9, n_words)[:, None]
+    marks[:, :, 1] = ends + generator.normal(0, noise, (n_words, n_labels))
+    starts, _ = FlatMarks(marks, 0.5).promising_pairs()
+    assert len(starts) <= 2 * n_words * n_labels
+    (best, *others) = as_cells(decode_marks(marks))
+    assert best[:2] == (0, marks[:, :, 1].max(axis=1).argmax())
+    assert best[3] == marks[:, :, 1].max()
+    assert not others or noise
 
 
 def kept_of(marks: Any, overlap: Overlap) -> list[Cell]:

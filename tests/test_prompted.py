@@ -98,13 +98,16 @@ def test_a_window_reads_prompt_task_and_text(
         ids, places = window.piece_ids, window.piece_words
         assert len(ids) == len(places) == window.size <= max_pieces
         n_prompt = window.n_prompt_pieces
+        n_labels = int((places[:n_prompt] == 0).sum())  # their pieces, and those around them
         assert ids[0] == tokenizer.cls_id
-        assert ids[n_prompt - 1] == marker.end
+        assert ids[n_labels - 1] == marker.end
         assert ids[-1] == tokenizer.sep_id
-        assert not places[:n_prompt].any()
+        assert not places[:n_labels].any()
         assert places[-1] == 0
-        assert (ids[:n_prompt] == marker.label).sum() == window.labels[1] - window.labels[0]
-        assert n_prompt + (places[n_prompt:] <= window.n_task_words).sum() <= max_pieces // 2 + 1
+        assert (ids[:n_labels] == marker.label).sum() == window.labels[1] - window.labels[0]
+        assert (places[:n_prompt] <= window.n_task_words).all()
+        assert (places[n_prompt:-1] > window.n_task_words).all()
+        assert n_prompt <= max_pieces // 2
         task = [prompt.task[a:b] for a, b in layout.task_words[window.item]]
         assert len(task) == window.n_task_words
         read = [*task, *words.texts[slice(*window.words)]]
@@ -117,7 +120,7 @@ def test_a_window_reads_prompt_task_and_text(
 def test_each_label_is_one_word_of_the_prompt_behind_its_marker(
     nlp: Language, tokenizer: PieceTokenizer
 ) -> None:
-    prompt = make_prompt({"A": "place of birth", "B": "\u200b", "C": "the <<ENT>> person"})
+    prompt = make_prompt({"A": "place of birth", "B": "\u0301", "C": "the <<ENT>> person"})
     (window,) = laid_out([(nlp("Berlin"), prompt)], tokenizer, 64).windows
     read = strings(window.piece_ids, tokenizer)
     assert read == ("[CLS] <<ENT>> place of birth <<ENT>> <<ENT>> the person <<SEP>> berlin [SEP]")
@@ -143,8 +146,9 @@ def test_the_window_that_sees_most_around_a_word_owns_it(
 def test_groups_are_of_one_prompt_length_and_bounded(
     nlp: Language, tokenizer: PieceTokenizer
 ) -> None:
-    labels = [["date"], ["person"], ["date", "place of birth"]]
-    items = [(Doc(nlp.vocab, ["the"] * n), make_prompt(labels[n % 3])) for n in range(1, 120)]
+    kinds = [make_prompt(each) for each in (["date"], ["person"], ["date", "place of birth"])]
+    kinds += [make_prompt(["date"], task=task) for task in TASKS[1:]]
+    items = [(Doc(nlp.vocab, ["the"] * n), kinds[n % len(kinds)]) for n in range(1, 120)]
     windows = laid_out(items, tokenizer, 100).windows
     groups = list(group_prompted(windows, 100))
     assert {id(window) for group in groups for window in group} == {id(w) for w in windows}

@@ -31,6 +31,8 @@ def test_a_label_may_have_any_characters(label: str) -> None:
         (None, "None"),
         (["a", ""], "''"),
         ([" \n"], r"' \\n'"),
+        (["a", "\u200b"], r"'\\u200b'"),  # no width, and so no word, though it is no space
+        ({"a": "\ufeff \u00ad\u200d"}, r"description of the label 'a'.*'\\ufeff"),
         (["a", 3], "3"),
         ([["a"]], r"\['a'\]"),
         ({"a": ""}, "description of the label 'a'.*''"),

@@ -132,6 +132,19 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+def run_in_a_new_process(*arguments: object, **environment: str) -> str:
+    """Likewise, by the program itself, without a network."""
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", *map(str, arguments)],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def save_corpus(path: Path) -> Path:
     docs = DocBin(store_user_data=True)
     nlp = spacy.blank("en")
@@ -220,6 +233,25 @@ def test_train_with_adam_and_averages(trained: Trained, tiny_encoder: Path, tmp_
     best, last = spacy.load(tmp_path / "model-best"), spacy.load(tmp_path / "model-last")
     assert best.meta["performance"]["spans_sc_f"] is not None
     assert last("Anna Keller")
+
+
+def test_the_same_seed_trains_the_same_weights(
+    trained: Trained, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """Bit for bit, with every kind of chance, and whatever order sets have in the process."""
+
+    def weights(hash_seed: str) -> bytes:
+        output = tmp_path / hash_seed
+        settings = ["--paths.train", trained.corpus, "--paths.dev", trained.corpus]
+        settings += ["--paths.encoder", tiny_encoder, "--paths.labels", labels, "--output", output]
+        settings += ["--training.max_steps", "8", "--training.eval_frequency", "8"]
+        settings += ["--components.sener.model.masking", "0.3"]
+        settings += ["--components.sener.model.token_dropout", "0.3"]
+        run_in_a_new_process("train", trained.config, *settings, PYTHONHASHSEED=hash_seed)
+        return (output / "model-last" / "sener" / "model").read_bytes()
+
+    labels = trained.config.parent / "labels" / "sener.json"
+    assert weights("1") == weights("2")
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["benchmark", "accuracy"]])
@@ -356,15 +388,7 @@ def test_same_answers_in_a_new_process_and_its_workers(trained: Trained, nlp: La
 
 def test_python_m_spacy(trained: Trained) -> None:
     """The program itself finds the component by its entry points."""
-    result = subprocess.run(
-        [sys.executable, "-m", "spacy", "evaluate", trained.folder, trained.corpus],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "100.00" in result.stdout
+    assert "100.00" in run_in_a_new_process("evaluate", trained.folder, trained.corpus)
 
 
 @pytest.mark.slow

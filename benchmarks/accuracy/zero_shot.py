@@ -1,6 +1,6 @@
 """What label prompts are worth on labels that were never learned, before and after self-training.
 
-    python -m benchmarks.accuracy.zero_shot DATA --train scholar-xl litbank --test scirex
+    python -m benchmarks.accuracy.zero_shot DATA --train litbank scirex --test scholar-xl
 
 The component gliner_multitask, and gliner's model with its own trainer, learn from the same
 segments of some corpora, each asked for the labels of its corpus; then both are asked for those of
@@ -24,6 +24,7 @@ from benchmarks.accuracy.corpora import KEY, copied, corpus_settings, read_corpu
 from benchmarks.accuracy.gliner import GLiNERMethod, in_words
 from benchmarks.accuracy.methods import Method, SpacyMethod
 from benchmarks.accuracy.run import DEFAULT_THRESHOLD, chosen_threshold, metered, score
+from spacy_sener.corpora.segments import cut
 from spacy_sener.evaluation.markdown import table
 from spacy_sener.self_training import Settings, annotate, train
 
@@ -31,6 +32,8 @@ METHODS: dict[str, Callable[[], Method]] = {
     "gliner_multitask": lambda: SpacyMethod(config="configs/gliner_multitask.cfg"),
     "gliner 0.2.29": GLiNERMethod,
 }
+READINGS = Path(__file__).parent / "experiments" / "labels.yml"
+"""What is read for a label, where that is not its name."""
 
 
 def main() -> None:
@@ -70,9 +73,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_argument("data", type=Path, metavar="DATA", help="folder of the corpora")
-    options.add_argument("--train", nargs="+", choices=names, default=["scholar-xl", "litbank"])
-    options.add_argument("--test", choices=names, default="scirex")
-    options.add_argument("--updates", type=int, default=400, help="of one segment each")
+    options.add_argument("--train", nargs="+", choices=names, default=["litbank", "scirex"])
+    options.add_argument("--test", choices=names, default="scholar-xl")
+    options.add_argument("--longest", type=int, default=100, help="tokens of a segment to train on")
+    options.add_argument("--updates", type=int, default=2000, help="of one segment each")
     options.add_argument("--steps", type=int, default=50, help="of self-training, a text each")
     options.add_argument("--seeds", nargs="+", type=int, default=[1])
     options.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
@@ -90,7 +94,7 @@ def documents(
     for name in arguments.train:
         data = read_corpus(arguments.data / name, settings[name])
         ask([*data.segments, *data.held_out])
-        segments = data.segments
+        segments = [piece for doc in data.segments for piece in cut(doc, arguments.longest)]
         learned += random.Random(seed).sample(segments, min(share, len(segments)))
         held_out += data.held_out
     test = read_corpus(arguments.data / arguments.test, settings[arguments.test])
@@ -101,7 +105,9 @@ def documents(
 
 def ask(docs: Sequence[Doc]) -> None:
     """Ask every document for all labels of its corpus."""
-    labels = in_words(sorted({span.label_ for doc in docs for span in doc.spans[KEY]}))
+    found = sorted({span.label_ for doc in docs for span in doc.spans[KEY]})
+    readings = srsly.read_yaml(READINGS)
+    labels = {label: readings.get(label, words) for label, words in in_words(found).items()}
     for doc in docs:
         doc._.gliner_labels = labels
 
@@ -164,7 +170,8 @@ def page(result: dict[str, Any]) -> str:
     data = result["data"]
     return (
         f"# Zero-shot: {result['test']} after {', '.join(result['train'])}\n\n"
-        f"{result['updates']} updates of one segment of {data['segments']}, "
+        f"{result['updates']} updates of one segment, of at most {result['longest']} tokens, of "
+        f"{data['segments']}; "
         f"{data['test']} test documents with {data['test_spans']} spans, of labels never learned."
         "\n\n"
         f"{table(header, rows)}\n"

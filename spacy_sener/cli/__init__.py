@@ -1,6 +1,7 @@
 """Commands of `python -m spacy sener`: one module each, added to `app` where it is imported."""
 
 from . import (
+    card,
     compare,
     convert,
     debug_data,
@@ -17,6 +18,7 @@ from .app import app
 
 __all__ = [
     "app",
+    "card",
     "compare",
     "convert",
     "debug_data",

@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..extensions import LABELS
+from ..extensions import LABELS, copy_labels
 from .asked_labels import read_labels
 from .corpus import without_annotations
 from .docbin import read_docbin
@@ -58,8 +58,7 @@ def _read_file(path: Path, nlp: Language) -> Iterator[Doc]:
         for annotated in read_docbin(path, nlp.vocab, spans_key="sc", report=report):
             doc = without_annotations(nlp, annotated)
             doc.user_data["doc_id"] = annotated.user_data["doc_id"]
-            if annotated._.get(LABELS) is not None:
-                doc._.set(LABELS, annotated._.get(LABELS))
+            copy_labels(annotated, doc)
             yield doc
         return
     records: Iterator[Record]

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span
 
-from ..extensions import LABELS
+from ..extensions import copy_labels
 
 SENTENCE_ENDS = frozenset(Sentencizer.default_punct_chars)
 
@@ -45,8 +45,7 @@ def part(doc: Doc, start: int, end: int, spans_key: str = "sc") -> Doc:
     piece.user_data.update(
         {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
     )
-    if doc._.get(LABELS) is not None:
-        piece._.set(LABELS, doc._.get(LABELS))
+    copy_labels(doc, piece)
     piece.spans[spans_key] = [
         Span(
             piece,

@@ -17,6 +17,8 @@ from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
+from ..extensions import copy_labels
+
 
 @dataclass
 class Run:
@@ -63,6 +65,9 @@ def from_pipeline(
 ) -> Run:
     """Let a pipeline predict the documents, as `spacy evaluate` does.
 
+    Each is asked for the labels that its gold document names, if it does.
+
+
     lowest_score: the threshold of the component that writes to the key is lowered to it for the
         run. The components of this package and spaCy's span categorizers take candidates by score,
         the best first, so what they give at their own threshold is what reaches it among these.
@@ -76,7 +81,8 @@ def from_pipeline(
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):
-            pairs = nlp.pipe(((eg.predicted, eg) for eg in corpus(nlp)), as_tuples=True)
+            asked = ((_as_asked(example), example) for example in corpus(nlp))
+            pairs = nlp.pipe(asked, as_tuples=True)
             for predicted, example in _timed(pairs, run):
                 yield Example(predicted, example.reference)
 
@@ -142,6 +148,11 @@ def _lowered(pipe: Any, threshold: float | None) -> Iterator[None]:
         yield
     finally:
         pipe.cfg["threshold"] = before
+
+
+def _as_asked(example: Example) -> Doc:
+    copy_labels(example.reference, to=example.predicted)
+    return example.predicted
 
 
 def _timed(pairs: Iterator[tuple[Doc, Example]], run: Run) -> Iterator[tuple[Doc, Example]]:

@@ -106,6 +106,7 @@ class GLiNER(nn.Module):
         words_mask: Tensor,
         text_lengths: Tensor,
         scored: Tensor | None = None,
+        task_lengths: Tensor | None = None,
         *,
         recompute: bool = False,
     ) -> Tensor:
@@ -117,15 +118,17 @@ class GLiNER(nn.Module):
         for the pooling may be 0 as well, but for the first of a text if attention is "arrow": the
         prompt ends before it, and texts need prompts of one length. text_lengths: words of each
         text, (batch_size,) or (batch_size, 1). scored: the only words of each text that are to be
-        scored, counted from 0, (batch_size, n_words); any word stands for padding. recompute: keep
-        few activations for the backward pass, and compute the others again.
+        scored, counted from 0, (batch_size, n_words); any word stands for padding. task_lengths:
+        first words of each text that put a task, such as a question, and are a part of the prompt
+        for "arrow", (batch_size,); by default none. recompute: keep few activations for the
+        backward pass, and compute the others again.
         Returns logits of start, end and inside, (batch_size, n_words, n_labels, 3), where the words
         are those of `scored`, else of the longest text, and the labels those of the longest
         prompt; cells beyond those of a text are finite and mean nothing.
         Raises ValueError if attention is "arrow" and prompts are of different lengths.
         """
         prompted = self.embed(
-            input_ids, attention_mask, words_mask, text_lengths, recompute=recompute
+            input_ids, attention_mask, words_mask, text_lengths, task_lengths, recompute=recompute
         )
         words = prompted.words
         if scored is not None:
@@ -139,11 +142,14 @@ class GLiNER(nn.Module):
         attention_mask: Tensor,
         words_mask: Tensor,
         text_lengths: Tensor,
+        task_lengths: Tensor | None = None,
         *,
         recompute: bool = False,
     ) -> PromptedWords:
         """Give the vectors of all words and labels, to be scored; arguments as in `forward`."""
-        pieces = self._encode(input_ids, attention_mask, words_mask, recompute=recompute)
+        task_lengths = torch.zeros_like(text_lengths) if task_lengths is None else task_lengths
+        of_text = words_mask > task_lengths.view(-1, 1)
+        pieces = self._encode(input_ids, attention_mask, of_text, recompute=recompute)
         word_lengths = text_lengths.flatten().long()
         words = pool_words(pieces, words_mask, int(word_lengths.max()), self.settings.pooling)
         if self.lstm is not None:
@@ -154,32 +160,32 @@ class GLiNER(nn.Module):
         return PromptedWords(words, labels, word_lengths, markers.sum(1))
 
     def _encode(
-        self, input_ids: Tensor, attention_mask: Tensor, words_mask: Tensor, *, recompute: bool
+        self, input_ids: Tensor, attention_mask: Tensor, of_text: Tensor, *, recompute: bool
     ) -> Tensor:
         """Vectors of all pieces, (batch_size, n_pieces, hidden_size).
 
         What sees what is the encoder's: "full" attention is the authors'. In "arrow" the whole
-        prompt is global: every piece sees the labels, and these see every piece.
+        prompt is global: every piece sees the labels and the task, and these see every piece.
+        of_text: True at pieces of words that are not of the task, (batch_size, n_pieces).
         """
         piece_lengths = attention_mask.sum(1)
         n_global = 1
         if self.encoder.settings.attention == "arrow":
-            n_global = prompt_length(words_mask, piece_lengths)
+            n_global = prompt_length(of_text, piece_lengths)
         pieces: Tensor = self.encoder(
             input_ids, piece_lengths, n_global=n_global, recompute=recompute
         )
         return pieces if self.projection is None else self.projection(pieces)
 
 
-def prompt_length(words_mask: Tensor, piece_lengths: Tensor) -> int:
-    """Give the number of pieces before the first word, [CLS] included, of a batch of texts.
+def prompt_length(of_text: Tensor, piece_lengths: Tensor) -> int:
+    """Give the number of pieces before the text, [CLS] included, of a batch of texts.
 
     A text without words is a prompt and its [SEP], which does not count either.
-    words_mask: 1-based word of each piece or 0, (batch_size, n_pieces). piece_lengths: real pieces
-    of each text, (batch_size,). Raises ValueError if texts have prompts of different lengths.
+    of_text: True at pieces of its words, (batch_size, n_pieces). piece_lengths: real pieces of each
+    text, (batch_size,). Raises ValueError if texts have prompts of different lengths.
     """
-    of_words = words_mask > 0
-    lengths = torch.where(of_words.any(1), of_words.int().argmax(1), piece_lengths - 1)
+    lengths = torch.where(of_text.any(1), of_text.int().argmax(1), piece_lengths - 1)
     found: list[int] = lengths.unique().tolist()
     if len(found) > 1:
         raise ValueError(

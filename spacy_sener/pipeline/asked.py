@@ -1,12 +1,12 @@
 """What documents are asked for: the component's labels, or their own; and what their gold has."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..extensions import LABELS
+from ..extensions import LABELS, copy_labels
 from ..gold import GoldCount
 from ..prompts import Prompt, make_prompt
 
@@ -50,6 +50,18 @@ def require_asked(gold: Iterable[str], asked: Sequence[str], *, name: str) -> No
             f"{list(asked)}. Add them to labels in [components.{name}], or to "
             "doc._.gliner_labels of their documents, or take them out of the data."
         )
+
+
+def as_asked(example: Example, *, by: Callable[[Doc], Doc]) -> Example:
+    """The example with what a component finds when it asks for the labels of the gold document.
+
+    by: the component. Where the predicted document was asked for them, it is as it was.
+    """
+    doc = example.predicted.copy()
+    copy_labels(example.reference, doc)
+    if doc._.get(LABELS) == example.predicted._.get(LABELS):
+        return example
+    return Example(by(doc), example.reference)
 
 
 def labels_of(

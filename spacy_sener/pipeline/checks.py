@@ -3,12 +3,41 @@
 import gc
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 
+from spacy.errors import Errors
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
 
 from ..gold import describe
+
+
+def begin_update(
+    pipe: TrainablePipe,
+    examples: Iterable[Example],
+    losses: dict[str, float] | None,
+    *,
+    method: str = "update",
+) -> tuple[list[Example], dict[str, float]]:
+    """The examples, and the losses with the component's among them.
+
+    Raises what spaCy does for what are no examples, and ValueError before nlp.initialize().
+    """
+    losses = {} if losses is None else losses
+    losses.setdefault(pipe.name, 0.0)
+    examples = list(examples)
+    validate_examples(examples, f"{type(pipe).__name__}.{method}")
+    require_initialized(pipe)
+    return examples, losses
+
+
+def require_initialized(pipe: TrainablePipe) -> None:
+    """Raise ValueError if the component has no weights yet."""
+    if not pipe.model.has_dim("nO"):
+        raise ValueError(Errors.E109.format(name=pipe.name))
 
 
 def check_choice(name: str, setting: str, value: str, choices: Sequence[str]) -> None:
@@ -25,9 +54,31 @@ def check_threshold(name: str, threshold: float) -> None:
 
 
 def check_share(name: str, setting: str, value: float) -> None:
-    """Raise ValueError for what is not from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"[components.{name}] {setting} must lie in [0, 1], not {value}.")
+    """Raise ValueError for what is no number from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= value <= 1:
+        raise ValueError(
+            f"[components.{name}] {setting} must be a number in [0, 1], not {value!r}."
+        )
+
+
+def check_least(name: str, setting: str, value: int, least: int) -> None:
+    """Raise ValueError for what is less."""
+    if value < least:
+        raise ValueError(f"[components.{name}] {setting} must be at least {least}, not {value}.")
+
+
+def check_positions(name: str, max_pieces: int, capacity: int | None) -> None:
+    """Raise ValueError where windows may be longer than the encoder has positions for.
+
+    capacity: word pieces that it has positions for; None for any number.
+    """
+    if capacity is not None and max_pieces > capacity:
+        raise ValueError(
+            f"[components.{name}] max_pieces = {max_pieces}, but the encoder has positions for "
+            f"{capacity} word pieces: set it to that or less. An encoder gets more positions when "
+            "it is loaded: import a checkpoint with `import-gliner --max-pieces "
+            f"{max_pieces}`, or set max_pieces before training, for nlp.initialize()."
+        )
 
 
 def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) -> None:

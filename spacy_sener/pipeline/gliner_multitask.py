@@ -2,36 +2,46 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
 from ..checkpoints import gliner_folder
 from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
-from ..gliner import GLiNERSource, MarkModel
+from ..gliner import GLiNERSource, MarkModel, n_positions
 from ..gold import GoldCount, gold_spans, left_out_warning
 from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
-from ..prompted import Layout, Prompted
+from ..prompted import Prompted, read_at_once
 from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Found
 from ..wordings import WordingName
 from . import classification, relations, tasks
-from .asked import Labels, gold_labels, labels_of, prompt_of, require_asked
-from .checks import Warner, check_choice, check_threshold, require_finite
+from .asked import Labels, as_asked, gold_labels, labels_of, prompt_of, require_asked
+from .checks import (
+    Warner,
+    begin_update,
+    check_choice,
+    check_least,
+    check_positions,
+    check_threshold,
+    require_finite,
+    require_initialized,
+)
 from .groups import best_disjoint, found_in_task, span_group
-from .safe_pipe import Answer, SafePipe
+from .safe_pipe import SafePipe
 
 OVERLAPS = ("nested", "flat", "any")
 MIN_PIECES = 16  # of a window: half for the prompt
@@ -88,14 +98,8 @@ class GLiNERMultitask(SafePipe):
         check_choice(name, "span_score", span_score, get_args(SpanScore))
         check_choice(name, "wording", wording, get_args(WordingName))
         check_threshold(name, threshold)
-        for setting, value, least in (
-            ("max_pieces", max_pieces, MIN_PIECES),
-            ("max_train_labels", max_train_labels, 1),
-        ):
-            if value < least:
-                raise ValueError(
-                    f"[components.{name}] {setting} must be at least {least}, not {value}."
-                )
+        check_least(name, "max_pieces", max_pieces, MIN_PIECES)
+        check_least(name, "max_train_labels", max_train_labels, 1)
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
         self.model = model
@@ -134,6 +138,7 @@ class GLiNERMultitask(SafePipe):
     @property
     def wording(self) -> WordingName:
         """How tasks are put."""
+        check_choice(self.name, "wording", self.cfg["wording"], get_args(WordingName))
         return cast(WordingName, self.cfg["wording"])
 
     @property
@@ -225,16 +230,15 @@ class GLiNERMultitask(SafePipe):
         task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-
-        def read(items: Sequence[Prompted]) -> list[SpanGroup]:
-            layout, marks = self._marks(items)
-            return [
-                span_group(doc, found, prompt.labels, name=self.key)
-                for (doc, prompt), words, mine in zip(items, layout.words, marks, strict=True)
-                for found in [marked_spans(mine.text, words, labels_apart=labels_apart, **settings)]
-            ]
-
-        return self._read(read, docs, prompts)
+        docs, prompts = list(docs), list(prompts)
+        found = (
+            marked_spans(marks.text, marks.words, labels_apart=labels_apart, **settings)
+            for marks in self._read(docs, prompts)
+        )
+        return [
+            span_group(doc, spans, prompt.labels, name=self.key)
+            for doc, prompt, spans in zip(docs, prompts, found, strict=True)
+        ]
 
     def find_in_task(
         self,
@@ -251,15 +255,11 @@ class GLiNERMultitask(SafePipe):
         marks count. One without words gets no answer.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-
-        def read(items: Sequence[Prompted]) -> list[list[Found]]:
-            layout, marks = self._marks(items)
-            return [
-                found_in_task(decode_marks(mine.task, **settings), prompt.labels, words)
-                for (_, prompt), words, mine in zip(items, layout.task_words, marks, strict=True)
-            ]
-
-        return self._read(read, docs, prompts)
+        prompts = list(prompts)
+        return [
+            found_in_task(decode_marks(marks.task, **settings), prompt.labels, marks.task_words)
+            for prompt, marks in zip(prompts, self._read(list(docs), prompts), strict=True)
+        ]
 
     answer = tasks.answer
     summarize = tasks.summarize
@@ -279,6 +279,15 @@ class GLiNERMultitask(SafePipe):
             if self.cfg["set_ents"]:
                 doc.set_ents(best_disjoint(group))
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score the spans, where each document is asked for the labels of its gold one.
+
+        spaCy's corpora make the predicted documents of texts alone: where a gold document names
+        labels of its own, and the predicted one does not, its spans are found anew, in a copy.
+        """
+        asked = [as_asked(example, by=self) for example in examples] if self.scorer else []
+        return cast(dict[str, Any], super().score(asked, **kwargs))
+
     def update(
         self,
         examples: Iterable[Example],
@@ -297,11 +306,7 @@ class GLiNERMultitask(SafePipe):
         Raises ValueError if the loss is not a finite number, naming the update and the documents,
         and for gold spans of labels that their document is not asked for.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "GLiNERMultitask.update")
-        self._require_initialized()
+        examples, losses = begin_update(self, examples, losses)
         prompts = [self._training_prompt(example) for example in examples]
         docs = [example.predicted for example in examples]
         batch, backprop = self.model.begin_update(list(zip(docs, prompts, strict=True)))
@@ -324,11 +329,9 @@ class GLiNERMultitask(SafePipe):
         left out.
         """
         left_out: Counter[str] = Counter()
-        layout, gold = scores.layout, []
-        for example, words, prompt in zip(examples, layout.words, layout.prompts, strict=True):
-            spans = gold_spans(example, self.key, left_out)
-            asked = [span for span in spans if span.label in prompt.labels]
-            gold.append(gold_words(asked, words, prompt))
+        spans = [gold_spans(example, self.key, left_out) for example in examples]
+        layout = scores.layout
+        gold = list(map(gold_words, spans, layout.words, layout.prompts))
         self._warner.warn(left_out_warning(left_out))
         return batch_loss(scores, gold, self._loss_settings())
 
@@ -336,24 +339,22 @@ class GLiNERMultitask(SafePipe):
         if not isinstance(self.cfg["labels"], dict):
             raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
 
-    def _read(
-        self,
-        read: Callable[[Sequence[Prompted]], list[Answer]],
-        docs: Sequence[Doc],
-        prompts: Sequence[Prompt],
-    ) -> list[Answer]:
-        """What `read` makes of documents with their prompts, as many at once as memory does for."""
-        self._require_initialized()
-        if len(docs) != len(prompts):
-            raise ValueError(
-                f"There must be one prompt for each document, got {len(docs)} documents and "
-                f"{len(prompts)} prompts."
-            )
-        return self._in_memory(read, list(zip(docs, prompts, strict=True)))
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
+        """As `SafePipe.from_disk`. `max_pieces` over the encoder's positions is an error, too."""
+        super().from_disk(path, exclude=exclude)
+        if self.model.has_dim("nO"):
+            check_positions(self.name, self.model.attrs["max_pieces"], n_positions(self.model))
+        return self
 
-    def _marks(self, items: Sequence[Prompted]) -> tuple[Layout, list[Marks]]:
-        batch = self.model.predict(items)
-        return batch.layout, stitch_marks(batch)
+    def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
+        """The marks of each document; those of no more are held than are read at once."""
+        require_initialized(self)
+
+        def read(items: Sequence[Prompted]) -> list[Marks]:
+            return list(stitch_marks(self.model.predict(items)))
+
+        batches = read_at_once(docs, prompts)
+        return (marks for some in batches for marks in self._in_memory(read, some))
 
     def _decoding(
         self,
@@ -371,8 +372,7 @@ class GLiNERMultitask(SafePipe):
         return settings
 
     def _loss_settings(self) -> MarkLoss:
-        names = ("alpha", "gamma", "label_smoothing")
-        return MarkLoss(**{name: self.cfg[name] for name in names})
+        return MarkLoss(**{key: self.cfg[key] for key in ("alpha", "gamma", "label_smoothing")})
 
     def _prompt(self, doc: Doc) -> Prompt:
         return prompt_of(doc, self.cfg["labels"], name=self.name)
@@ -381,7 +381,3 @@ class GLiNERMultitask(SafePipe):
         asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
         require_asked(gold, asked.labels, name=self.name)
         return training_prompt(asked, gold, self.cfg["max_train_labels"])
-
-    def _require_initialized(self) -> None:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..prompts import make_prompt
+from ..prompts import is_blank, make_prompt
 from ..relations import Relation
 from ..wordings import WORDINGS
 from .finder import Finder, as_docs
@@ -40,8 +40,8 @@ def find_relations(
 
     relations: their names, in plain words. heads: spans of each document to ask about; by default
     its entities, and where it has none, what it has in `doc.spans` under the component's key.
-    pairs: for some of the relations, the labels of heads to ask about. threshold: None for the
-    component's.
+    One that is given twice counts once. pairs: for some of the relations, the labels of heads to
+    ask about. threshold: None for the component's.
 
     Returns the relations of each document in order of their heads, then of `relations`, then of
     their tails, and sets `doc._.relations` to them. Heads of one text are asked about once, since
@@ -119,11 +119,11 @@ def _heads_of(
 def _checked(doc: Doc, heads: Iterable[Span]) -> list[Span]:
     if isinstance(heads, Span):
         raise ValueError("heads must have a list of spans for each document, not a span.")
-    heads = sorted(heads, key=lambda span: (span.start_char, span.end_char))
+    heads = sorted(dict.fromkeys(heads), key=lambda span: (span.start_char, span.end_char))
     for head in heads:
         if head.doc is not doc:
             raise ValueError(f"The head {head.text!r} is a span of another document.")
-        if not head.text.strip():
+        if is_blank(head.text):
             raise ValueError(f"A head at token {head.start} has no text to ask about.")
     return heads
 

@@ -8,7 +8,7 @@ import torch
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from torch import Tensor
@@ -40,10 +40,12 @@ from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
 from .checks import (
     Warner,
+    begin_update,
     check_choice,
     check_share,
     check_threshold,
     require_finite,
+    require_initialized,
 )
 from .groups import best_disjoint, span_group
 from .safe_pipe import SafePipe
@@ -174,7 +176,7 @@ class SeNER(SafePipe):
         Where memory does not do for all of them, they are read in several batches. Raises
         MemoryError if it does not do for one of them alone.
         """
-        self._require_initialized()
+        require_initialized(self)
         return self._in_memory(self._predict, list(docs))
 
     def _predict(self, docs: Sequence[Doc]) -> list[Candidates]:
@@ -212,11 +214,7 @@ class SeNER(SafePipe):
 
         Raises ValueError if the loss is not a finite number, naming the update and the documents.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeNER.update")
-        self._require_initialized()
+        examples, losses = begin_update(self, examples, losses)
         set_dropout_rate(self.model, drop)
         bands, backprop = self.model.begin_update([example.predicted for example in examples])
         bands = list(bands)
@@ -276,9 +274,7 @@ class SeNER(SafePipe):
         losses = {} if losses is None else losses
         if self._rehearsal_model is None:
             return losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeNER.rehearse")
+        examples, losses = begin_update(self, examples, losses, method="rehearse")
         docs = [example.predicted for example in examples]
         bands, backprop = self.model.begin_update(docs)
         gradients: list[Any] = []
@@ -307,10 +303,6 @@ class SeNER(SafePipe):
 
     def _gold_count(self) -> GoldCount:
         return GoldCount(self.model.attrs["span_window"], self.model.attrs["reach"])
-
-    def _require_initialized(self) -> None:
-        if not self.model.has_dim("nO"):
-            raise ValueError(Errors.E109.format(name=self.name))
 
     def _require_some_label(self, keys: Iterable[str]) -> None:
         if not self.labels:

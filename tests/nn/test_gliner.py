@@ -86,14 +86,17 @@ def test_arrow_with_a_wide_window_is_full_attention(name):
 
 
 @pytest.mark.parametrize("name", ["bert", "deberta-v2", "deberta-v3", "modernbert"])
-def test_arrow_equals_dense_attention_in_which_the_prompt_is_global(name):
+@pytest.mark.parametrize("task", [[], [[36, 37], [38]]], ids=["labels", "task"])
+def test_arrow_equals_dense_attention_in_which_the_prompt_is_global(name, task):
     module = make(name, arrow(3)).double()
     reference = copy.deepcopy(module)
-    reference.encoder = dense_encoder(module.encoder, n_global=8)  # [CLS], 3 labels of 2, <<SEP>>
+    n_global = 8 + sum(map(len, task))  # [CLS], 3 labels of 2, <<SEP>>, pieces of the task
+    reference.encoder = dense_encoder(module.encoder, n_global)
     results = []
     for each in (module, reference):
-        inputs = batch(LONG, n_labels=[3, 3, 3], pad=each.encoder.config.pad_token_id)
-        logits = each(*inputs)
+        texts, pad = [task + words for words in LONG], each.encoder.config.pad_token_id
+        inputs = batch(texts, n_labels=[3, 3, 3], pad=pad)
+        logits = each(*inputs, task_lengths=torch.full((3,), len(task)))
         real = torch.arange(logits.shape[1]) < inputs[3][:, None]
         logits = logits * real[..., None, None]
         logits.square().sum().backward()
@@ -120,6 +123,28 @@ def test_labels_and_the_last_word_of_a_long_text_see_each_other(name, n_layers):
         assert gradient[piece].abs().max() > 1e-4
 
 
+def test_a_question_is_answered_far_away_from_it():
+    """By one layer without an LSTM, to which otherwise both questions are one to the answers."""
+    config = tiny_config("bert", num_hidden_layers=1, hidden_size=32, intermediate_size=64)
+    around = GLiNERSettings(32, MARKER, n_lstm_layers=0, label_after_marker=True)
+    module = GLiNER(ArrowEncoder(config, arrow(3)), around).eval()  # no dropout
+    randomize(module, seed=0)
+    text = [*LONG[0], [45], [46]]
+    inputs = batch([[[36], *text], [[37], *text]], n_labels=[1, 1])
+    gold = torch.tensor([[0, 31, 31, 0], [1, 32, 32, 0]])  # each question has its answer
+    one = torch.ones(2, dtype=torch.long)
+    far = module.embed(*inputs).words[:, 10:]
+    torch.testing.assert_close(far[0], far[1])
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.003)
+    for _ in range(150):
+        logits = module(*inputs, task_lengths=one)
+        optimizer.zero_grad()
+        mark_loss(logits, inputs[3], one, gold, MarkLoss()).backward()
+        optimizer.step()
+    found = logits[:, 1:, 0].sigmoid().amin(-1) > 0.5  # in the text
+    assert found.nonzero().tolist() == [[0, 30], [1, 31]]
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_text_alone_and_in_a_batch_with_arrow_attention(pooling):
     module = make("bert", arrow(3), pooling=pooling)
@@ -140,7 +165,7 @@ def test_prompts_of_different_lengths_in_a_batch_are_named():
 @pytest.mark.parametrize("n_words", [0, 1, 4])
 def test_the_prompt_ends_before_the_first_word_or_sep(n_words):
     _, attention_mask, words_mask, _ = batch([[[20, 21]] * n_words, []], n_labels=[3, 3])
-    assert prompt_length(words_mask, attention_mask.sum(1)) == 8
+    assert prompt_length(words_mask > 0, attention_mask.sum(1)) == 8
 
 
 def test_text_without_labels_or_words():

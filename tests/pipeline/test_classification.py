@@ -1,12 +1,14 @@
 """Classes by prompt: read off the places where they stand in it, whatever they are called."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 from taught_gliner import BORN, BOTH, CLASSES, CLASSES_OF, COURT, MOVED, SCIENCE
+from tiny_gliner import ALONE, component, marking_pipeline
 
 from spacy_sener.prompts import make_prompt
 
@@ -110,6 +112,19 @@ def test_what_is_asked_must_make_sense(gliner: Any, docs: list[Doc]) -> None:
             gliner.classify(docs, labels)
     with pytest.raises(ValueError, match=r"Give a list of documents, \[doc\]"):
         gliner.classify(docs[0], CLASSES)
-    too_many = [f"a class of number {i}" for i in range(60)]
-    with pytest.raises(ValueError, match="max_pieces = 128"):
-        gliner.classify(docs, too_many)
+    with pytest.raises(ValueError, match=r"The task 'Classify.*max_pieces = 128"):
+        gliner.classify(docs, ["art", "law " * 100])
+
+
+def test_more_classes_than_a_window_holds(tiny_encoder: Path) -> None:
+    """A word of the task is marked for what it is, in whatever pass it stands."""
+    nlp = marking_pipeline(tiny_encoder, max_pieces=256)
+    gliner, docs = component(nlp), [nlp.make_doc(BORN), nlp.make_doc("")]
+    labels = [f"class {i}" for i in range(500)]
+    for place in (0, 249, 250, 499):
+        labels[place] = f"{ALONE} {place}"
+    several, nothing = gliner.classify(docs, labels, multi=True)
+    assert list(several) == [f"{ALONE} {place}" for place in (0, 249, 250, 499)]
+    assert len(set(several.values())) == 1
+    assert nothing == {}
+    assert gliner.classify(docs[:1], labels) == [{f"{ALONE} 0": pytest.approx(0.25)}]

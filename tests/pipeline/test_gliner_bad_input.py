@@ -85,12 +85,21 @@ def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None
 
 def test_settings_of_find_that_cannot_be(nlp: Language) -> None:
     gliner, doc, prompt = component(nlp), nlp.make_doc(TEXT), make_prompt(["person"])
-    with pytest.raises(ValueError, match="threshold"):
-        gliner.find([doc], [prompt], threshold=-1)
+    for threshold in (-1, "0.5", float("nan")):
+        with pytest.raises(ValueError, match=rf"\] threshold must be a number in.*{threshold}"):
+            gliner.find([doc], [prompt], threshold=threshold)
     with pytest.raises(ValueError, match="overlap"):
         gliner.find([doc], [prompt], overlap="crossing")
     with pytest.raises(ValueError, match="1 documents and 2 prompts"):
         gliner.find([doc], [prompt, prompt])
+
+
+def test_a_wording_that_there_is_not(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(component(nlp).cfg, "wording", "formal")
+    with pytest.raises(
+        ValueError, match=r"multitask\] wording = 'formal' is not one of package, p"
+    ):
+        component(nlp).summarize([nlp.make_doc(TEXT)])
 
 
 def test_a_label_or_a_task_longer_than_the_window(nlp: Language) -> None:
@@ -208,6 +217,15 @@ def test_the_config_decides_how_long_windows_are(saved: Path) -> None:
     shorter = spacy.load(saved, config={"components.gliner_multitask.max_pieces": 32})
     assert component(shorter).model.attrs["max_pieces"] == 32
     shorter(TEXT * 5)
+
+
+def test_windows_that_are_longer_than_the_encoder_has_positions_for(saved: Path) -> None:
+    message = (
+        r"^\[components\.gliner_multitask\] max_pieces = 65, but the encoder has positions for 64 "
+        r".*import-gliner --max-pieces 65`"
+    )
+    with pytest.raises(ValueError, match=message):
+        spacy.load(saved, config={"components.gliner_multitask.max_pieces": 65})
 
 
 def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
-from spacy.training import Example
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
 from spacy.util import fix_random_seed
-from tiny_gliner import answers, component, gold, pipeline
+from tiny_gliner import ALONE, OTHER, answers, component, gold, marking_pipeline, pipeline
 
+from spacy_sener.evaluation.predictions import from_pipeline
 from spacy_sener.optimizers import build_adamw_v1
 from spacy_sener.prompts import make_prompt
 
@@ -99,6 +100,25 @@ def test_a_document_is_trained_on_its_own_labels(tiny_encoder: Path) -> None:
         expected = {(s.start, s.end, s.label_) for s in example.reference.spans["sc"]}
         assert set(answers(nlp(doc))) == expected
     assert component(nlp).labels == ("never seen",)
+
+
+def test_evaluation_asks_for_the_labels_of_each_gold_document(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """Though spaCy's corpora make the predicted documents without them."""
+    nlp = marking_pipeline(tiny_encoder, labels=["thing"])
+    shown = [gold(nlp, f"{OTHER} {ALONE}", [(ALONE, label)]) for label in ("thing", "city")]
+    shown[1].reference._.gliner_labels = {"city": "a town"}
+    docs = [each.reference for each in shown]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "a.spacy")
+    read = list(Corpus(tmp_path / "a.spacy")(nlp))
+    assert [each.predicted._.gliner_labels for each in read] == [None, None]
+    scores = nlp.evaluate(read)
+    assert scores["spans_sc_f"] == 1.0
+    assert set(scores["spans_sc_per_type"]) == {"thing", "city"}
+    run = from_pipeline(nlp, tmp_path / "a.spacy", spans_key="sc")
+    found = [[span.label_ for span in each.predicted.spans["sc"]] for each in run.examples]
+    assert found == [["thing"], ["city"]]
 
 
 def test_documents_get_the_same_alone_and_in_any_company(nlp: Language) -> None:

@@ -1,5 +1,6 @@
 """A document over several windows: no span is lost, wherever windows meet."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tiny_gliner import (
     pipeline,
 )
 
+from spacy_sener import prompted
 from spacy_sener.prompts import make_prompt
 
 N_WORDS, MAX_PIECES = 70, 32
@@ -80,9 +82,30 @@ def test_arrow_attention_reads_a_long_text_in_one_window(tiny_encoder: Path) -> 
         doc._.gliner_labels = labels
         docs.append(doc)
     prompts = [component(nlp)._prompt(doc) for doc in docs]
-    layout, together = component(nlp)._read(docs, prompts)
+    layout = component(nlp).model.predict(list(zip(docs, prompts, strict=True))).layout
     assert len(layout.windows) == len(docs)
+    together = component(nlp)._read(docs, prompts)
     for doc, prompt, marks in zip(docs, prompts, together, strict=True):
-        _, (alone,) = component(nlp)._read([doc], [prompt])
+        (alone,) = component(nlp)._read([doc], [prompt])
         # Not the spans: of a network that has learned nothing, rounding decides which is better.
         assert marks.text == pytest.approx(alone.text, abs=1e-5)
+
+
+def test_marks_of_many_documents_are_not_held_together(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompted, "MARKS_AT_ONCE", 1)
+    nlp = marking_pipeline(tiny_encoder, max_pieces=256)
+    prompt, n_words = make_prompt([f"thing {i}" for i in range(30)]), 300
+
+    def peak(n_docs: int) -> int:
+        docs = [Doc(nlp.vocab, [OTHER] * i + [ALONE] + [OTHER] * n_words) for i in range(n_docs)]
+        tracemalloc.start()
+        groups = component(nlp).find(docs, [prompt] * n_docs)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert [span.start for group in groups for span in group] == list(range(n_docs))
+        return most
+
+    peak(1)
+    assert peak(12) - peak(2) < 4 * n_words * len(prompt.labels) * 12  # the marks of 4 documents

@@ -182,6 +182,14 @@ def test_heads_are_entities_or_spans_or_given(published: Language, gliner: Any) 
     assert heads() == set()
 
 
+def test_a_head_that_is_given_twice_counts_once(published: Language, gliner: Any) -> None:
+    doc = with_ents(published, ORG="Microsoft", PERSON="Bill Gates")
+    twice = [*doc.ents, doc[0:1], *doc.ents]  # the plain one has no label, and so is another
+    expected = [*doc.ents, doc[0:1]]
+    (found,) = gliner.relations([doc], RELATIONS, heads=[twice], threshold=0.05)
+    assert found == gliner.relations([doc], RELATIONS, heads=[expected], threshold=0.05)[0] != []
+
+
 def test_pairs_say_which_heads_go_with_a_relation(published: Language, gliner: Any) -> None:
     doc = with_ents(published, ORG="Microsoft", PERSON="Bill Gates")
     # Of one text, but of another label.

@@ -157,7 +157,7 @@ def test_as_many_questions_as_documents(gliner: Any, published: Language) -> Non
         gliner.extract(docs, ["Find it"])
 
 
-@pytest.mark.parametrize("blank", ["", " \n", None])
+@pytest.mark.parametrize("blank", ["", " \n", "\u200b", None])
 def test_blank_questions_and_prompts(gliner: Any, published: Language, blank: Any) -> None:
     docs = [published.make_doc(BANK)]
     with pytest.raises(

@@ -1,0 +1,71 @@
+"""`python -m spacy sener card`: a model card for a pipeline that is to be published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..corpora.files import written_whole
+from ..evaluation.card import FILE_NAME, model_card
+from ..evaluation.compare import read_reports
+from .app import app
+
+
+@app.command("card")
+def card_cli(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", exists=True, file_okay=False, help="A pipeline")
+    ],
+    report_path: Annotated[
+        Path, typer.Argument(metavar="REPORT", exists=True, help="Of it: a folder, or report.json")
+    ],
+    corpus: Annotated[
+        str | None, typer.Option(help="What it was trained on, and under which licence, in words")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="As for `spacy package`, without the language")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-F", help="In place of one there is")] = False,
+) -> None:
+    """Write README.md, the model card, into a pipeline's folder, from where `package` takes it."""
+    try:
+        path = card(model, report_path, corpus=corpus, name=name, force=force)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    msg.good(f"Wrote the model card to {path}")
+
+
+def card(
+    model: Path,
+    report_path: Path,
+    *,
+    corpus: str | None = None,
+    name: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Write the card into the pipeline's folder. Returns its path.
+
+    Raises FileExistsError if there is one, unless `force`, and ValueError for what is no pipeline
+    and for a path without exactly one report.
+    """
+    path = model / FILE_NAME
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} is there already: say --force to write it anew")
+    meta_path = model / "meta.json"
+    if not meta_path.is_file():
+        raise ValueError(f"{model} is no pipeline's folder: it has no meta.json")
+    meta = srsly.read_json(meta_path)
+    reports = [each for named in read_reports([report_path]).values() for each in named]
+    if len(reports) != 1:
+        raise ValueError(f"{report_path} holds {len(reports)} reports: name one of them")
+    if Path(reports[0]["model"]).resolve() != model.resolve():
+        msg.warn(f"The report is of '{reports[0]['model']}': is that this pipeline?")
+    published = None if name is None else f"{meta['lang']}_{name}"
+    text = model_card(meta, reports[0], corpus=corpus, name=published)
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf8")
+    return path

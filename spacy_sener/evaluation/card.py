@@ -1,0 +1,131 @@
+"""A model card: the page that goes with a pipeline to those who use it, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .markdown import escape, figures_table, percent
+
+FILE_NAME = "README.md"
+"""In a pipeline's folder. `spacy package` puts it into the package and beside it, and `spacy
+huggingface-hub push` on the page of the model, below its own metadata."""
+
+USE = """\
+```bash
+pip install spacy-sener
+```
+
+```python
+import spacy
+
+nlp = spacy.load("{name}")
+doc = nlp(open("text.txt", encoding="utf8").read())
+group = doc.spans["{key}"]
+for span, score in zip(group, group.attrs["scores"]):
+    print(f"{{score:.2f}} {{span.label_}}: {{span.text}}")
+```"""
+
+
+def model_card(
+    meta: Mapping[str, Any],
+    report: Mapping[str, Any],
+    *,
+    corpus: str | None = None,
+    name: str | None = None,
+) -> str:
+    """The card of a pipeline.
+
+    meta: `nlp.meta`. report: of this pipeline; see `evaluation.report`. corpus: what it was trained
+    on, in words. name: that it is published under; by default that of `meta`.
+    """
+    name = name or f"{meta['lang']}_{meta['name']}"
+    parts = [
+        f"# {escape(name)}",
+        *_about(meta),
+        "## How to use it",
+        USE.format(name=_plain(name), key=_plain(report["spans_key"])),
+        "## What it finds",
+        *_labels(meta["labels"]),
+        "## What it was trained on",
+        escape(corpus) if corpus else "Its authors do not say.",
+        "## How well it does",
+        *_accuracy(report),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _limits(meta, report)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(text: object) -> str:
+    """For code, where nothing can be escaped."""
+    return "".join(c for c in str(text) if c.isalnum() or c in "_-. ")
+
+
+def _about(meta: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        escape(meta["description"])
+        if meta["description"]
+        else (
+            "A [spaCy](https://spacy.io) pipeline that finds spans of any length, nested ones "
+            "included, and gives each a score."
+        )
+    )
+    facts = {
+        "Version": meta["version"],
+        "spaCy": meta["spacy_version"],
+        "Components": ", ".join(meta["pipeline"]),
+        "Author": meta["author"],
+        "Licence": meta["license"],
+    }
+    yield "\n".join(f"- {key}: {escape(value)}" for key, value in facts.items() if value)
+
+
+def _labels(labels: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Those of each component that has some."""
+    for component, own in labels.items():
+        if own:
+            yield f"By the component `{_plain(component)}`: {', '.join(map(escape, own))}."
+
+
+def _accuracy(report: Mapping[str, Any]) -> Iterator[str]:
+    documents, micro = report["documents"], report["micro"]
+    data = escape(Path(str(report["data"])).name)
+    least = (
+        "" if report["threshold"] is None else f", of a score of {report['threshold']:g} or more"
+    )
+    yield (
+        f"On {data}, {documents['count']:,} documents of {documents['tokens']:,} tokens with "
+        f"{micro['gold']:,} annotated spans; start, end and type must be right. Predicted: "
+        f"{micro['predicted']:,} spans{least}."
+    )
+    yield figures_table("", {"All": micro})
+    if interval := micro["interval"]:
+        low, high = interval["f"]
+        yield (
+            f"With other documents of this kind F might be {percent(low)} to {percent(high)} "
+            "(95%, bootstrap over the documents)."
+        )
+    yield figures_table("Type", report["per_type"])
+    yield "By length in tokens:"
+    yield figures_table("Tokens", report["per_length"])
+
+
+def _limits(meta: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]:
+    yield "Nothing is known of other kinds of texts: try it on some that are annotated."
+    known = {label for own in meta["labels"].values() for label in own}
+    if untested := sorted(known - {k for k, row in report["per_type"].items() if row["gold"]}):
+        yield f"No annotated span was there to try it on: {', '.join(map(escape, untested))}."
+    if reach := report["reach"]:
+        total = reach["total"]
+        yield (
+            f"A span whose last token is more than {reach['tokens']:,} tokens from its first is "
+            f"never found. {total['reachable']:,} of the {total['gold']:,} annotated spans are in "
+            "reach."
+        )
+    if report["calibration"]:
+        yield (
+            "Scores are not exactly the share of spans that are right: they are off by "
+            f"{report['calibration']['ece']:.2f} on average (expected calibration error)."
+        )

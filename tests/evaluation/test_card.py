@@ -1,0 +1,111 @@
+"""`python -m spacy sener card`: what goes with a pipeline to those who use it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from markdown_it import MarkdownIt
+from spacy.cli._util import app
+from spacy.cli.package import package
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli.card  # noqa: F401 - the import adds the command
+from spacy_sener.cli.report import report
+from spacy_sener.evaluation.card import model_card
+
+
+@pytest.fixture(scope="module")
+def made(sener: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a report on the pipeline `sener`."""
+    folder = tmp_path_factory.mktemp("metrics") / "dev"
+    report(str(sener), data, folder)
+    return folder
+
+
+@pytest.fixture
+def pipeline(sener: Path, tmp_path: Path) -> Path:
+    """A copy of the pipeline `sener`, to be written to."""
+    return Path(shutil.copytree(sener, tmp_path / "pipeline"))
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", "card", *map(str, arguments)])
+
+
+def test_the_card_has_the_labels_the_scores_and_the_limits(pipeline: Path, made: Path) -> None:
+    figures = srsly.read_json(made / "report.json")
+    result = command(pipeline, made, "--corpus", "Twelve made-up pages, CC0")
+    assert result.exit_code == 0, result.output
+    card = (pipeline / "README.md").read_text(encoding="utf8")
+    assert set(spacy.load(pipeline).get_pipe("sener").labels) <= set(card.replace(",", " ").split())
+    assert "Twelve made-up pages, CC0" in card
+    assert f"On gold.spacy, {figures['documents']['count']} documents" in card
+    assert str(made.parent) not in card, "paths of this machine are nobody's concern"
+    for group in (*figures["per_type"].items(), *figures["per_length"].items()):
+        assert f"| {group[0]} |" in card.replace("\\>", ">")
+        assert f"{100 * (group[1]['f'] or 0):.2f}" in card
+    reach = figures["reach"]["total"]
+    assert 0 < reach["reachable"] < reach["gold"]
+    assert f"{reach['reachable']} of the {reach['gold']} annotated spans are in reach" in card
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # spaCy's open files
+def test_spacy_package_and_the_hub_take_the_card(
+    pipeline: Path, made: Path, tmp_path: Path
+) -> None:
+    from spacy_huggingface_hub.push import _create_model_card  # what `push` calls before the upload
+
+    assert command(pipeline, made, "--name", "pages").exit_code == 0
+    card = (pipeline / "README.md").read_text(encoding="utf8")
+    assert "# en\\_pages" in card or "# en_pages" in card
+    assert 'spacy.load("en_pages")' in card
+    package(pipeline, tmp_path, name="pages", version="0.1.0", create_sdist=False)
+    inner = tmp_path / "en_pages-0.1.0" / "en_pages" / "en_pages-0.1.0"
+    assert (inner / "README.md").read_text(encoding="utf8") == card
+    assert (tmp_path / "en_pages-0.1.0" / "README.md").read_text(encoding="utf8") == card
+    _create_model_card("en_pages", inner)
+    published = (inner / "README.md").read_text(encoding="utf8")
+    assert published.startswith("---\ntags:\n- spacy\n")
+    assert published.endswith(card)
+
+
+def test_a_card_that_is_there_is_kept(pipeline: Path, made: Path) -> None:
+    (pipeline / "README.md").write_text("mine", encoding="utf8")
+    result = command(pipeline, made)
+    assert result.exit_code == 1
+    assert "--force" in result.output
+    assert (pipeline / "README.md").read_text(encoding="utf8") == "mine"
+    assert command(pipeline, made, "--force").exit_code == 0
+    assert (pipeline / "README.md").read_text(encoding="utf8") != "mine"
+
+
+def test_the_report_of_another_pipeline_is_noticed(pipeline: Path, sener: Path, made: Path) -> None:
+    result = command(pipeline, made)
+    assert str(sener) in result.output.replace("\n", "")
+
+
+def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "meta.json" in command(tmp_path / "empty", made).output
+    assert "report.json" in command(pipeline, tmp_path / "empty").output
+    two = tmp_path / "two"
+    for name in "ab":
+        shutil.copytree(made, two / name)
+    assert "2 reports" in command(pipeline, two).output
+
+
+def test_nothing_from_a_file_is_markup(sener: Path, made: Path) -> None:
+    meta = srsly.read_json(sener / "meta.json")
+    figures = srsly.read_json(made / "report.json")
+    evil = "<script>alert(1)</script> [x](javascript:y)\n# Z"
+    meta |= {"name": evil, "description": evil, "labels": {evil: [evil]}}
+    figures["per_type"] = {evil: figures["micro"]}
+    figures["spans_key"] = '"]); import os; (["'
+    card = model_card(meta, figures, corpus=evil)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(card)
+    assert "<script" not in html
+    assert "<a href" not in html.replace('<a href="https://spacy.io">', "")
+    assert html.count("<h1>") == 1
+    assert 'import os; (["' not in card
