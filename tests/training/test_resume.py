@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import spacy
+from spacy.cli._util import app as spacy_app
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config
@@ -197,7 +198,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
         filled = load_model_from_config(config, auto_fill=True, validate=False).config
         filled.to_disk(folder / "config.cfg", interpolate=False)
     files = [paths(folder, corpus, tiny_encoder) for folder in (whole, parts)]
-    result = run("train", whole / "config.cfg", "--output", whole / "out", *files[0])
+    # The whole run is spaCy's own.
+    command = ["train", whole / "config.cfg", "--output", whole / "out", *files[0]]
+    result = CliRunner().invoke(spacy_app, [str(argument) for argument in command])
     assert result.exit_code == 0, result.output
 
     stop = ["--paths.stop", parts / "stopped", "--vars.stop_at", step]
