@@ -25,6 +25,7 @@ from ..corpora.records import Record
 from ..corpora.report import Report
 from ..displacy import render as render_html
 from .app import app
+from .options import UseGPU
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""
@@ -57,7 +58,7 @@ def render_cli(
     ] = "auto",
     limit: Annotated[int, typer.Option(min=0, help="Draw so many documents at most; 0: all")] = 0,
     title: Annotated[str | None, typer.Option(help="Title of the page")] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for CPU")] = -1,
+    gpu_id: UseGPU = -1,
 ) -> None:
     """Draw what a pipeline finds in texts, or found before, as one HTML page.
 

@@ -17,12 +17,9 @@ from wasabi import msg
 from ..training.loop import state_folder, train
 from ..training.progress import Saved
 from .app import app
+from .options import Code, UseGPU
 
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
-UseGPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
-Code = Annotated[
-    Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
-]
 
 
 @app.command("train", context_settings=OVERRIDES)
