@@ -21,7 +21,14 @@ APT := apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 BENCHMARKS := inference training pipeline peers gliner loading
 GPU_PYTHON ?= python3
 
-.PHONY: venv browser test lint format demo bench bench-gpu clean
+# The lowest versions that setup.cfg allows, and the tests that meet most of them. `make test` is at
+# the other end: constraints.txt has the newest ones.
+VENV_LOWEST := .venv-lowest
+LOWEST_TESTS := tests/test_shim.py tests/test_optimizers.py tests/test_decoding.py \
+	tests/test_windows.py tests/test_pieces.py tests/pipeline/test_sener.py \
+	tests/pipeline/test_gliner_train.py tests/pipeline/test_saving.py
+
+.PHONY: venv browser test test-lowest audit lint format demo bench bench-gpu clean
 
 venv: $(VENV)/.installed
 
@@ -60,6 +67,20 @@ test: lint browser $(VENV_NN)/.installed
 	$(BIN)/pytest $(PARALLEL)
 	PYTHONPATH=. $(VENV_NN)/bin/pytest $(PARALLEL) tests/nn
 
+$(VENV_LOWEST)/.installed: setup.cfg constraints-lowest.txt
+	$(PYTHON) -m venv $(VENV_LOWEST)
+	$(VENV_LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install \
+		-c constraints-lowest.txt -e . pytest hypothesis
+	touch $@
+
+test-lowest: $(VENV_LOWEST)/.installed
+	$(VENV_LOWEST)/bin/python -m pytest $(LOWEST_TESTS)
+
+# Known weaknesses of the pinned versions. It asks a database on the network, and is no part of CI.
+audit: $(VENV)/.installed
+	$(PIP) install pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 demo: $(VENV)/.installed
 	cd project && ../$(BIN)/python -m spacy project run all
 
@@ -82,4 +103,4 @@ bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.report
 
 clean:
-	rm -rf $(VENV) $(VENV_NN) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV_NN) $(VENV_LOWEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,12 +1,16 @@
 """An encoder and its tokenizer as plain data, from which a saved pipeline builds them again."""
 
-from transformers import AutoConfig
+import torch
+from transformers import AutoConfig, PretrainedConfig
 
 from .nn.encoder import ArrowEncoder, EncoderSettings
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
 from .shim import Spec
 from .sources import resolve_source
+
+MAX_LAYERS = 1000
+"""Far more than any encoder has: the number of a hostile file must not keep us busy for ever."""
 
 
 def encoder_spec(source: str, max_pieces: int) -> Spec:
@@ -33,8 +37,21 @@ def own_spec(spec: Spec, encoder: ArrowEncoder) -> Spec:
 
 
 def build_encoder(spec: Spec, settings: EncoderSettings) -> ArrowEncoder:
-    """The encoder: with its pretrained weights if `spec` names a base, else with random ones."""
-    if "base" in spec:
-        source = resolve_source(spec["base"])
-        return ArrowEncoder.from_pretrained(source, settings, max_pieces=spec["max_pieces"])
-    return ArrowEncoder(AutoConfig.for_model(**spec["encoder"]), settings)
+    """The encoder: with its pretrained weights if `spec` names a base, else with random ones.
+
+    On torch's device "meta" it has only a shape. Raises ValueError for more layers than any has.
+    """
+    if "base" not in spec:
+        return _random(AutoConfig.for_model(**spec["encoder"]), settings)
+    source, max_pieces = resolve_source(spec["base"]), spec["max_pieces"]
+    if torch.get_default_device().type == "meta":
+        return _random(load_config(source), settings, max_pieces)
+    return ArrowEncoder.from_pretrained(source, settings, max_pieces=max_pieces)
+
+
+def _random(
+    config: PretrainedConfig, settings: EncoderSettings, max_pieces: int | None = None
+) -> ArrowEncoder:
+    if config.num_hidden_layers > MAX_LAYERS:
+        raise ValueError(f"num_hidden_layers of the encoder is {config.num_hidden_layers}.")
+    return ArrowEncoder(config, settings, max_pieces=max_pieces)

@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-import srsly
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
 from thinc.api import Model, Optimizer
 from thinc.shims import Shim
 from thinc.types import FloatsXd
@@ -26,12 +22,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .optimizers import AdamW
+from .weights import Spec, build_shape, check_weights, dump, read
 
 # A forked worker of nlp.pipe(n_process=2) inherits an OpenMP pool whose threads are gone, and
 # would wait for them for ever.
 os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
-Spec = dict[str, Any]
 
 
 class TorchShim(Shim):
@@ -152,6 +147,17 @@ class TorchShim(Shim):
             self._step_thinc(optimizer, params)
         self.module.zero_grad(set_to_none=True)
 
+    def moments(self, name: str) -> dict[str, Tensor]:
+        """What torch's AdamW knows of a parameter; nothing before its first update."""
+        if self._optimizer is None:
+            return {}
+        return dict(self._optimizer.state.get(self.module.get_parameter(name), {}))
+
+    def set_moment(self, optimizer: AdamW, name: str, moment: str, value: Tensor) -> None:
+        """Let updates by this optimizer go on with what `moments` gave."""
+        torch_adamw, p = self._adamw(optimizer), self.module.get_parameter(name)
+        torch_adamw.state[p][moment] = value if moment == "step" else value.to(p)
+
     @contextlib.contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
         """Put the averages that an optimizer gathered in the place of the weights, for a while."""
@@ -178,22 +184,22 @@ class TorchShim(Shim):
             for name, tensor in self._model.state_dict().items()
             if name not in left_out
         }
-        return srsly.msgpack_dumps({"spec": self.spec, "weights": save_safetensors(weights)})
+        return dump(self.spec, weights)
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
-        """Rebuild the module. Raises ValueError if the bytes are damaged or do not fit the spec."""
+        """Rebuild the module.
+
+        Raises ValueError, and keeps what was there, if the bytes are damaged, of a later version
+        or do not fit the spec, and if a weight is no finite number.
+        """
         if not bytes_data:
             return self
-        try:
-            data = srsly.msgpack_loads(bytes_data)
-            spec, weights = data["spec"], load_safetensors(data["weights"])
-        except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"The saved model is damaged: its weights cannot be read ({error}). Copy or "
-                "download the pipeline again."
-            ) from error
+        spec, weights = read(bytes_data)
+        # Without memory: what the file asks for is not taken before its weights are seen to fit.
+        shape = build_shape(self.build, spec)
+        check_weights(shape, weights, set() if self.save_frozen else _frozen(shape))
         module = self.build(spec)
-        _load_strictly(module, weights, set() if self.save_frozen else _frozen(module))
+        module.load_state_dict(weights, strict=False)
         self.set_module(module, spec)
         return self
 
@@ -205,10 +211,8 @@ class TorchShim(Shim):
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed_precision)
 
     def _step_adamw(self, optimizer: AdamW, params: dict[str, nn.Parameter]) -> None:
-        if self._optimizer is None or self._made_for is None or self._made_for() is not optimizer:
-            self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
-            self._made_for = weakref.ref(optimizer)
-        for group in self._optimizer.param_groups:
+        torch_adamw = self._adamw(optimizer)
+        for group in torch_adamw.param_groups:
             group["lr"] = optimizer.learn_rate
             if group["encoder"]:
                 group["lr"] *= optimizer.encoder_scale
@@ -218,13 +222,19 @@ class TorchShim(Shim):
                 f"The gradients have a norm of {float(norm)}, so no weight was changed. Lower the "
                 "learning rates, or set mixed_precision to false."
             )
-        self._optimizer.step()
+        torch_adamw.step()
         if optimizer.averages is not None:
             averages = cast(dict[Any, Tensor], optimizer.averages)
             for name, p in params.items():
                 key = (self.id, name)
                 optimizer.nr_update[key] += 1
                 _update_average(averages, key, p.detach(), optimizer.nr_update[key])
+
+    def _adamw(self, optimizer: AdamW) -> torch.optim.AdamW:
+        if self._optimizer is None or self._made_for is None or self._made_for() is not optimizer:
+            self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
+            self._made_for = weakref.ref(optimizer)
+        return cast(torch.optim.AdamW, self._optimizer)
 
     def _groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Parameters by learning rate and decay: vectors (biases, norms) do not decay."""
@@ -268,18 +278,3 @@ def _as_torch(value: Any, like: Tensor) -> Tensor:
 
 def _frozen(module: nn.Module) -> set[str]:
     return {name for name, p in module.named_parameters() if not p.requires_grad}
-
-
-def _load_strictly(module: nn.Module, weights: dict[str, Tensor], may_miss: set[str]) -> None:
-    own = module.state_dict()
-    missing = sorted(own.keys() - weights.keys() - may_miss)
-    unknown = sorted(weights.keys() - own.keys())
-    misshaped = sorted(k for k in own.keys() & weights.keys() if own[k].shape != weights[k].shape)
-    if missing or unknown or misshaped:
-        raise ValueError(
-            "The saved weights do not fit the model that the config describes: "
-            f"{len(missing)} missing {missing[:5]}, {len(unknown)} unknown {unknown[:5]}, "
-            f"{len(misshaped)} of another shape {misshaped[:5]}. The config was changed after "
-            "training, or the files of two pipelines were mixed."
-        )
-    module.load_state_dict(weights, strict=False)

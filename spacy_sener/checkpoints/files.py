@@ -12,13 +12,15 @@ import safetensors
 import torch
 from torch import Tensor
 
+from ..corpora.unique_keys import unique_keys
+
 State = dict[str, Tensor]
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a JSON object; ValueError, which calls it `what`, if it is none."""
     try:
-        values = json.loads(path.read_text(encoding="utf8"))
+        values = json.loads(path.read_text(encoding="utf8"), object_pairs_hook=unique_keys)
     except ValueError as error:
         raise ValueError(f"{what}, {path}, is not a JSON file: {error}") from error
     if not isinstance(values, dict):

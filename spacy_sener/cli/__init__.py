@@ -13,6 +13,7 @@ from . import (
     render,
     report,
     self_train,
+    train,
 )
 from .app import app
 
@@ -30,4 +31,5 @@ __all__ = [
     "render",
     "report",
     "self_train",
+    "train",
 ]

@@ -12,6 +12,7 @@ from ..annotate.output import ERRORS, FORMATS
 from ..annotate.run import Settings, annotate_files
 from ..annotate.worker import Task
 from .app import app
+from .options import Code, UseGPU
 
 HAS_ERRORS, INTERRUPTED = 3, 130
 """Exit codes; 1 and 2, of a run that failed, and of a wrong option, are those of all commands."""
@@ -57,9 +58,7 @@ def annotate_cli(
     max_errors: Annotated[
         int | None, typer.Option(help="Stop at more documents with errors  [default: never]")
     ] = None,
-    use_gpu: Annotated[
-        int, typer.Option("--gpu-id", "-g", help="local: GPU ID or -1 for CPU")
-    ] = -1,
+    use_gpu: UseGPU = -1,
     gpus_per_worker: Annotated[
         float, typer.Option(help="ray: GPUs of an actor, or a part of one")
     ] = DEFAULT.gpus_per_worker,
@@ -70,9 +69,7 @@ def annotate_cli(
         str | None,
         typer.Option(help="ray: the cluster  [default: RAY_ADDRESS, or a new one on this machine]"),
     ] = None,
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
-    ] = None,
+    code_path: Code = None,
 ) -> None:
     """Annotate files with any number of documents; the same command goes on after a break.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from ..corpora.files import folder_written_whole
 from ..pipeline.imported import pipeline_from_checkpoint
 from .app import app
 
@@ -17,7 +18,7 @@ def import_checkpoint_cli(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="A .pth file of the SeNER authors' code")
     ],
-    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The pipeline's folder")],
+    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new folder")],
     encoder: Annotated[
         str,
         typer.Option(help="Folder or hub name of the encoder it was trained from"),
@@ -30,15 +31,16 @@ def import_checkpoint_cli(
     """Turn a published SeNER checkpoint into a pipeline folder for spacy.load()."""
     names = [label.strip() for label in labels.split(",")]
     try:
-        nlp = pipeline_from_checkpoint(
-            checkpoint,
-            encoder=encoder,
-            labels=names,
-            span_window=span_window,
-            piece_window=piece_window,
-            lang=lang,
-        )
+        with folder_written_whole(output_path) as part:
+            nlp = pipeline_from_checkpoint(
+                checkpoint,
+                encoder=encoder,
+                labels=names,
+                span_window=span_window,
+                piece_window=piece_window,
+                lang=lang,
+            )
+            nlp.to_disk(part)
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
-    nlp.to_disk(output_path)
     msg.good(f"Wrote a pipeline with {len(names)} labels to {output_path}")

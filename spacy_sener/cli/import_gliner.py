@@ -8,6 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 from wasabi import msg
 
+from ..corpora.files import folder_written_whole
 from ..nn.attention_pattern import AttentionKind
 from ..pipeline.imported_gliner import pipeline_from_gliner
 from .app import app
@@ -20,7 +21,7 @@ def import_gliner_cli(
     checkpoint: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Folder of a GLiNER checkpoint, or its hub name")
     ],
-    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The pipeline's folder")],
+    output_path: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new folder")],
     labels: Annotated[
         str, typer.Option(help="What to look for where a document does not say: a,b,c")
     ] = "",
@@ -39,15 +40,16 @@ def import_gliner_cli(
     if attention not in KINDS:
         msg.fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}", exits=1)
     try:
-        nlp = pipeline_from_gliner(
-            checkpoint,
-            labels=[label.strip() for label in labels.split(",")] if labels else [],
-            attention=cast(AttentionKind, attention),
-            piece_window=piece_window,
-            max_pieces=max_pieces,
-            lang=lang,
-        )
+        with folder_written_whole(output_path) as part:
+            nlp = pipeline_from_gliner(
+                checkpoint,
+                labels=[label.strip() for label in labels.split(",")] if labels else [],
+                attention=cast(AttentionKind, attention),
+                piece_window=piece_window,
+                max_pieces=max_pieces,
+                lang=lang,
+            )
+            nlp.to_disk(part)
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
-    nlp.to_disk(output_path)
     msg.good(f"Wrote a pipeline to {output_path}")

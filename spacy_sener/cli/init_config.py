@@ -15,6 +15,7 @@ from spacy.util import load_model_from_config
 from thinc.api import Config
 from wasabi import msg
 
+from ..corpora.files import create_text
 from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
 from ..statistics.corpus import CorpusStatistics, read_statistics
@@ -136,8 +137,8 @@ def init_config_cli(
     if is_stdout:
         print(text)
         return
-    output_path.parent.mkdir(parents=True, exist_ok=True)
-    output_path.write_text(text, encoding="utf8")
+    with create_text(output_path) as file:
+        file.write(text)
     msg.good(f"Wrote {output_path}. Train with it:")
     dev_option = "" if dev else " --paths.dev DEV.spacy"
     print(f"python -m spacy train {output_path} --output out{dev_option}{' --gpu-id 0' * gpu}")

@@ -12,12 +12,13 @@ import spacy
 import typer
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 from tqdm import tqdm
 from wasabi import msg
 
-from ..corpora.files import open_text, plain_suffix
+from ..corpora.docbin import load_docbin
+from ..corpora.files import create_text, open_text, plain_suffix
 from ..corpora.jsonl import parse_any, read_jsonl
 from ..corpora.readers import FORMATS, doc_from_record, read_docs
 from ..corpora.records import Record
@@ -25,6 +26,7 @@ from ..corpora.report import Report
 from ..displacy import render as render_html
 from ..progress import progress_bar
 from .app import app
+from .options import UseGPU
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""
@@ -57,7 +59,7 @@ def render_cli(
     ] = "auto",
     limit: Annotated[int, typer.Option(min=0, help="Draw so many documents at most; 0: all")] = 0,
     title: Annotated[str | None, typer.Option(help="Title of the page")] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for CPU")] = -1,
+    gpu_id: UseGPU = -1,
 ) -> None:
     """Draw what a pipeline finds in texts, or found before, as one HTML page.
 
@@ -105,7 +107,6 @@ def render(
     """
     if output_path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"OUT should be a .html file, but is {output_path}")
-    output_path.parent.mkdir(parents=True, exist_ok=True)
     read = partial(_read, record_format=record_format, spans_key=spans_key)
     if source.endswith(".spacy"):
         docs = _predictions(Path(source), input_path, compare=compare, read=read)
@@ -119,7 +120,8 @@ def render(
         raise ValueError(f"{input_path or source} has no documents")
     options = {"spans_key": spans_key, "title": title or (input_path or Path(source)).name}
     html = render_html(drawn, page=True, jupyter=False, options=options)
-    output_path.write_text(html or "", encoding="utf8")
+    with create_text(output_path) as file:
+        file.write(html or "")
     return len(drawn)
 
 
@@ -202,13 +204,7 @@ def _read_text(path: Path, nlp: Language) -> Doc:
 
 
 def _read_docbin(path: Path, nlp: Language) -> Iterator[Doc]:
-    try:
-        doc_bin = DocBin().from_disk(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # whatever zlib or msgpack make of other bytes
-        raise ValueError(f"{path} is not a .spacy file: {error}") from error
-    yield from doc_bin.get_docs(nlp.vocab)
+    yield from load_docbin(path).get_docs(nlp.vocab)
 
 
 def _parse_text(fields: dict[str, Any], doc_id: Any, where: str) -> Record:

@@ -15,6 +15,7 @@ from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
 from .app import app
+from .options import Code, UseGPU
 
 
 @app.command("report")
@@ -39,10 +40,8 @@ def report_cli(
     gold_preproc: Annotated[
         bool, typer.Option("--gold-preproc", "-G", help="Predict on the gold tokens and sentences")
     ] = False,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
-    ] = None,
+    use_gpu: UseGPU = -1,
+    code_path: Code = None,
 ) -> None:
     """Evaluate the spans of a pipeline and write report.json, report.md and plots."""
     import_code(code_path)

@@ -19,6 +19,7 @@ from ..corpora.report import printable
 from ..evaluation.markdown import percent
 from ..self_training import Settings, self_train
 from .app import app
+from .options import Code, UseGPU
 
 DEFAULT = Settings()
 
@@ -67,10 +68,8 @@ def self_train_cli(
     report_path: Annotated[
         Path | None, typer.Option("--report", help="Write all figures to this file, as JSON")
     ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
-    ] = None,
+    use_gpu: UseGPU = -1,
+    code_path: Code = None,
 ) -> None:
     """Train a pipeline on what it finds in texts that nobody annotated, at a low rate."""
     import_code(code_path)

@@ -19,7 +19,7 @@ from .report import Report
 ANNOTATIONS = (".ann", ".a1", ".a2")
 SUFFIXES = (".txt", *ANNOTATIONS)
 PIECE = r"-?\d{1,18} -?\d{1,18}"
-SPAN = re.compile(rf"T\S*\t([^\t]+) ({PIECE}(?:;{PIECE})*)(?:\t(.*))?")
+SPAN = re.compile(rf"(T\S*)\t([^\t]+) ({PIECE}(?:;{PIECE})*)(?:\t(.*))?")
 # What other lines hold, by the character they begin with.
 UNREAD = {
     "R": "relations",
@@ -80,6 +80,7 @@ def _record(path: Path, name: str, files: dict[str, Path], report: Report) -> Te
 
 
 def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
+    ids: set[str] = set()
     for number, line in numbered_lines(path):
         place = f"{name} ({path.name}, line {number})"
         if line[:1] in UNREAD:
@@ -91,7 +92,10 @@ def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
         if match is None:
             report.add_problem("malformed", place, line)
             continue
-        label, offsets, listed = match.groups()
+        span_id, label, offsets, listed = match.groups()
+        if span_id in ids:
+            report.add_problem("id of another", place, line)
+        ids.add(span_id)
         pieces = [tuple(map(int, piece.split())) for piece in offsets.split(";")]
         if any(_gaps(text, pieces)):
             report.add_problem("discontinuous", place, line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import numpy as np
 from spacy.tokens import Doc, DocBin, SpanGroup
 from spacy.vocab import Vocab
 
+from . import files
 from .files import read_bytes
 from .records import check_id
 from .report import Report
+
+# A file may unpack to so many times its size, whatever that is. zlib can pack a thousandfold.
+USUAL_RATIO = 100
 
 
 def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> Iterator[Doc]:
@@ -23,8 +28,7 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
     the report.
     """
     try:
-        doc_bin = DocBin().from_bytes(read_bytes(path))
-        docs = doc_bin.get_docs(vocab)
+        docs = load_docbin(path).get_docs(vocab)
         for number, doc in enumerate(docs, 1):
             doc.user_data.setdefault("doc_id", f"{path.name}:{number}")
             check_id(doc.user_data["doc_id"])
@@ -34,6 +38,23 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
             report.add_doc(doc, spans_key)
             yield doc
     except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
+
+
+def load_docbin(path: Path) -> DocBin:
+    """What a .spacy file holds. Raises ValueError if it is damaged, or a small one unpacks to more
+    than is held in memory."""
+    data = read_bytes(path)
+    limit = max(files.MAX_UNPACKED, USUAL_RATIO * len(data))
+    try:
+        unpacker, rest, size = zlib.decompressobj(), data, 0
+        while rest and size <= limit:
+            size += len(unpacker.decompress(rest, files.CHUNK))
+            rest = unpacker.unconsumed_tail
+        if size > limit:
+            raise ValueError(f"it is larger than {limit} bytes, unpacked")
+        return DocBin().from_bytes(data)
+    except Exception as error:  # whatever zlib or msgpack make of other bytes
         raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
 
 

@@ -128,6 +128,43 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def folder_replaced_whole(path: Path) -> Iterator[Path]:
+    """As `folder_written_whole`, for a folder of ours that may be there, and then is removed."""
+    part, old = (path.with_name(f".{what}-{path.name}") for what in ("part", "old"))
+    for left in (part, old):
+        shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+    try:
+        yield part
+        if path.exists():
+            path.replace(old)
+        part.replace(path)
+    finally:
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def files_written_whole(folder: Path) -> Iterator[Path]:
+    """A folder to write to instead of `folder`, to which its files go at the end.
+
+    They replace those of the same name, each as a whole, and only if nothing fails; other files
+    stay.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / ".part"
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    part.mkdir()
+    try:
+        yield part
+        for file in sorted(file for file in part.rglob("*") if file.is_file()):
+            target = folder / file.relative_to(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
 def create_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file to write, packed if its name ends in `.gz` or `.xz`, all or nothing."""
     opener = OPENERS.get(path.suffix.lower(), open)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .files import MAX_TEXT, open_text
+from .unique_keys import unique_keys
 
 CHUNK = 1 << 16  # characters
 NO_WHITESPACE = re.compile(r"[^ \t\r\n]")
 # The longest that the decoder needs to see whole, beside strings: "-Infinity", "\\ud83d\\ude00".
 LONGEST_UNIT = 12  # characters
-DECODER = json.JSONDecoder()
+DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 
 
 def json_list(path: Path, *, key: str | None = None) -> Iterator[tuple[str, Any]]:

@@ -20,6 +20,7 @@ from .files import numbered_lines
 from .json_lists import json_list
 from .records import Reader, Record, TextRecord, WordsRecord
 from .report import Report
+from .unique_keys import unique_keys
 
 Fields = dict[str, Any]
 # None for a record that is no document; it is in the report.
@@ -39,7 +40,7 @@ def read_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]
     for number, line in numbered_lines(path):
         if line.strip():
             try:
-                fields = json.loads(line)
+                fields = json.loads(line, object_pairs_hook=unique_keys)
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: {error}") from error
             yield from read_fields(path, fields, f"line {number}", parse)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from spacy.tokens import Doc
 
 N_EXAMPLES = 3
+# So many names of documents are kept, to know one that comes again.
+MAX_NAMES = 1_000_000
 
 # Each problem, and what is done about it.
 PROBLEMS = {
@@ -35,6 +37,8 @@ PROBLEMS = {
     "not annotated": "document left out: nobody annotated it",
     "rejected": "document left out: rejected, ignored or skipped by its annotator",
     "second annotator": "left out: of a document's annotators, one is taken",
+    "name of another": "kept: a document before it has the same name",
+    "id of another": "kept: an annotation before it has the same id",
     "broken tags": "kept: begins or ends without the tag that says so",
 }
 
@@ -62,6 +66,7 @@ class Report:
     problems: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
+    _names: set[int] = field(default_factory=set, repr=False)
 
     @property
     def spans(self) -> int:
@@ -69,13 +74,23 @@ class Report:
         return sum(count.spans for count in self.labels.values())
 
     def add_doc(self, doc: Doc, spans_key: str) -> None:
-        """Count a document that was read, and its spans."""
+        """Count a document that was read, and its spans; report a name that another has."""
+        self._check_name(doc.user_data.get("doc_id"))
         self.docs += 1
         self.tokens += len(doc)
         for span in doc.spans[spans_key]:
             count = self.labels.setdefault(span.label_, LabelCount())
             count.spans += 1
             count.longest = max(count.longest, len(span))
+
+    def _check_name(self, name: object) -> None:
+        if name is None:
+            return
+        known = hash(repr(name))  # a number for each takes less memory than the names
+        if known in self._names:
+            self.add_problem("name of another", str(name), {"doc_id": name})
+        elif len(self._names) < MAX_NAMES:
+            self._names.add(known)
 
     def add_problem(self, problem: str, where: str, item: object) -> None:
         """Count one of `PROBLEMS`, met at `where` (a document and its line) with `item`."""

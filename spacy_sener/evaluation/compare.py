@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from ..corpora.files import create_text
 from .accuracy import BUCKETS
 from .markdown import escape, percent, table
 from .plots import draw_comparison
@@ -45,7 +46,8 @@ def write_comparison(runs: Runs, output_path: Path) -> bool:
     parts = [to_markdown(runs)]
     if has_plot:
         parts.append(f"![F by length, mean and range of the runs](<{plot_path.name}>)")
-    output_path.write_text("\n\n".join(parts) + "\n", encoding="utf8")
+    with create_text(output_path) as file:
+        file.write("\n\n".join(parts) + "\n")
     return has_plot
 
 

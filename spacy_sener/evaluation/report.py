@@ -52,6 +52,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..corpora.files import create_text
 from .accuracy import Accuracy
 from .confidence import Confidence
 from .errors import Errors
@@ -116,9 +117,11 @@ def write_report(report: dict[str, Any], folder: Path) -> bool:
     """Write `report.json`, `report.md` and the plots. False: matplotlib is missing, no plots."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)
-    (folder / FILE_NAME).write_text(text + "\n", encoding="utf8")
+    with create_text(folder / FILE_NAME) as file:
+        file.write(text + "\n")
     plots = draw_report(report, folder)
-    (folder / "report.md").write_text(to_markdown(report, plots or []), encoding="utf8")
+    with create_text(folder / "report.md") as file:
+        file.write(to_markdown(report, plots or []))
     return plots is not None
 
 

@@ -22,6 +22,8 @@ from .prompt_scores import PromptScores
 
 Pooling = Literal["first", "last", "mean", "max"]
 """Which of its pieces a word takes its vector from."""
+MAX_LSTM_LAYERS = 100
+"""What a hostile file asks for must not keep us busy for ever."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class GLiNERSettings:
             raise ValueError(f"'hidden_size' must be at least 1, got {self.hidden_size}")
         if self.n_lstm_layers < 0:
             raise ValueError(f"'n_lstm_layers' must not be negative, got {self.n_lstm_layers}")
+        if self.n_lstm_layers > MAX_LSTM_LAYERS:
+            raise ValueError(
+                f"'n_lstm_layers' must be at most {MAX_LSTM_LAYERS}, got {self.n_lstm_layers}"
+            )
         if self.n_lstm_layers and self.hidden_size % 2:
             raise ValueError(
                 f"'hidden_size' must be even, for an LSTM of two directions, got {self.hidden_size}"

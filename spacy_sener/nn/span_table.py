@@ -15,6 +15,9 @@ from .boundaries import Boundaries, Evidence
 from .scoring import Average, ScoredPairs, ScoredRows, span_scores
 from .strips import Strips, cut, neighbours, twice
 
+MAX_DEPTH = 100
+"""What a hostile file asks for must not keep us busy for ever."""
+
 
 class SpanTable(nn.Module):
     """Score all spans of at most `span_window + 1` tokens for all labels.
@@ -57,8 +60,8 @@ class SpanTable(nn.Module):
             raise ValueError(f"span_size is {span_size}, must be even and 2 or more")
         if span_window < 0:
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
-        if depth < 0:
-            raise ValueError(f"depth is {depth} blocks, must be 0 or more")
+        if not 0 <= depth <= MAX_DEPTH:
+            raise ValueError(f"depth is {depth} blocks, must be from 0 to {MAX_DEPTH}")
         if reach > span_window and not boundaries:
             raise ValueError(
                 f"reach is {reach} tokens, more than span_window = {span_window}: that needs "

@@ -1,5 +1,6 @@
 """What both components check, with errors that name the component and the setting."""
 
+import gc
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -94,12 +95,16 @@ def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) ->
 @contextmanager
 def loading(name: str, where: str) -> Iterator[None]:
     """Name the component and the place in errors of what is damaged."""
+    collects = gc.isenabled()
     try:
         yield
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(
             f"'{name}' cannot be loaded from {where}, which may be damaged or incomplete: {error}"
         ) from error
+    finally:
+        if collects:
+            gc.enable()  # srsly leaves it switched off where it fails
 
 
 class Warner:

@@ -3,13 +3,11 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -24,7 +22,7 @@ from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
 from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
-from ..prompted import read_at_once
+from ..prompted import Prompted, read_at_once
 from ..prompts import Prompt, make_prompt
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
@@ -39,17 +37,17 @@ from .checks import (
     check_least,
     check_positions,
     check_threshold,
-    loading,
     require_finite,
     require_initialized,
 )
 from .groups import best_disjoint, found_in_task, span_group
+from .safe_pipe import SafePipe
 
 OVERLAPS = ("nested", "flat", "any")
 MIN_PIECES = 16  # of a window: half for the prompt
 
 
-class GLiNERMultitask(TrainablePipe):
+class GLiNERMultitask(SafePipe):
     """Find spans of labels that are named in plain words, and write them with their scores.
 
     model (Model[Sequence[tuple[Doc, Prompt]], MarkedBatch]): Gives the marks of words.
@@ -337,41 +335,26 @@ class GLiNERMultitask(TrainablePipe):
         self._warner.warn(left_out_warning(left_out))
         return batch_loss(scores, gold, self._loss_settings())
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
-        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with self._loading("these bytes", exclude):
-            super().from_bytes(bytes_data, exclude=exclude)
-        return self
+    def _check_loaded(self) -> None:
+        if not isinstance(self.cfg["labels"], dict):
+            raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
-        """Load what `to_disk` wrote; `max_pieces` stays what the config says.
-
-        Raises ValueError or OSError if a file is damaged or gone, and ValueError for `max_pieces`
-        over what the encoder has positions for.
-        """
-        max_pieces = self.model.attrs["max_pieces"]
-        with self._loading(f"the folder '{path}'", exclude):
-            super().from_disk(path, exclude=exclude)
+        """As `SafePipe.from_disk`. `max_pieces` over the encoder's positions is an error, too."""
+        super().from_disk(path, exclude=exclude)
         if self.model.has_dim("nO"):
-            check_positions(self.name, max_pieces, n_positions(self.model))
-        self.model.attrs["max_pieces"] = max_pieces
+            check_positions(self.name, self.model.attrs["max_pieces"], n_positions(self.model))
         return self
-
-    @contextmanager
-    def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
-        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
-        if "cfg" not in exclude:
-            self.cfg["labels"] = None
-        with loading(self.name, where):
-            yield
-            if not isinstance(self.cfg["labels"], dict):
-                raise ValueError(f"'cfg' holds no labels, but {self.cfg['labels']}.")
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
         """The marks of each document; those of no more are held than are read at once."""
         require_initialized(self)
+
+        def read(items: Sequence[Prompted]) -> list[Marks]:
+            return list(stitch_marks(self.model.predict(items)))
+
         batches = read_at_once(docs, prompts)
-        return (marks for some in batches for marks in stitch_marks(self.model.predict(some)))
+        return (marks for some in batches for marks in self._in_memory(read, some))
 
     def _decoding(
         self,

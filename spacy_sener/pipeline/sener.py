@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -46,14 +44,14 @@ from .checks import (
     check_choice,
     check_share,
     check_threshold,
-    loading,
     require_finite,
     require_initialized,
 )
 from .groups import best_disjoint, span_group
+from .safe_pipe import SafePipe
 
 
-class SeNER(TrainablePipe):
+class SeNER(SafePipe):
     """Find spans of any label and length, nested ones included, and write them with their scores.
 
     model (Model[Sequence[Doc], Any]): Gives the span tables of the documents; see `SpanModel`.
@@ -173,9 +171,15 @@ class SeNER(TrainablePipe):
         self._warner.warn(count.warning())
 
     def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
-        """The spans of each document, with their scores; the documents stay as they are."""
+        """The spans of each document, with their scores; the documents stay as they are.
+
+        Where memory does not do for all of them, they are read in several batches. Raises
+        MemoryError if it does not do for one of them alone.
+        """
         require_initialized(self)
-        docs = list(docs)
+        return self._in_memory(self._predict, list(docs))
+
+    def _predict(self, docs: Sequence[Doc]) -> list[Candidates]:
         parts: list[list[Candidates]] = [[] for _ in docs]
         for answer in self.model.predict(docs):
             for i, candidates in find_candidates(answer, threshold=self.cfg["threshold"]):
@@ -287,27 +291,10 @@ class SeNER(TrainablePipe):
             self.finish_update(sgd)
         return losses
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeNER":
-        """Load what `to_bytes` gave. Raises ValueError if it is damaged."""
-        with loading(self.name, "these bytes"):
-            super().from_bytes(bytes_data, exclude=exclude)
-            self._check_loaded()
-        return self
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeNER":
-        """Load what `to_disk` wrote; `max_pieces` stays what the config says.
-
-        Raises ValueError or OSError if a file is damaged or gone.
-        """
-        max_pieces = self.model.attrs["max_pieces"]
-        with loading(self.name, f"the folder '{path}'"):
-            super().from_disk(path, exclude=exclude)
-            self._check_loaded()
-        self.model.attrs["max_pieces"] = max_pieces
-        return self
-
     def _check_loaded(self) -> None:
         """The labels and the model must belong together."""
+        if not isinstance(self.cfg["labels"], list):
+            raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
         if self.model.has_dim("nO") and self.model.get_dim("nO") != len(self.labels):
             n_outputs = self.model.get_dim("nO")
             raise ValueError(

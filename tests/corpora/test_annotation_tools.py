@@ -52,7 +52,10 @@ def test_relations_and_comments_are_counted(tmp_path: Path) -> None:
 def test_label_studio_takes_the_ground_truth_or_the_first(tmp_path: Path) -> None:
     first, cancelled = annotation(region(0, 3, "x")), annotation(was_cancelled=True)
     truth = annotation(region(4, 9, "y", "z"), ground_truth=True)
-    tasks = [task(annotations=[cancelled, first, truth]), task(annotations=[cancelled, first])]
+    tasks = [
+        task(annotations=[cancelled, first, truth]),
+        task(id=8, annotations=[cancelled, first]),
+    ]
     docs, report = read(write(tmp_path / "a.json", tasks))
     assert [spans_of(doc) for doc in docs] == [
         [Labelled(4, 9, "y"), Labelled(4, 9, "z")],
@@ -72,7 +75,7 @@ def test_label_studio_predictions_with_scores(tmp_path: Path) -> None:
     prediction = {"result": [region(0, 3, "x", score=0.25), region(4, 9, "y")], "score": 0.5}
     tasks = [
         task(predictions=[prediction]),
-        task(annotations=[annotation(region(0, 9, "z"))], predictions=[prediction]),
+        task(id=8, annotations=[annotation(region(0, 9, "z"))], predictions=[prediction]),
     ]
     docs, report = read(write(tmp_path / "a.json", tasks))
     assert [spans_of(doc) for doc in docs] == [
@@ -177,6 +180,13 @@ def test_brat_pieces_notes_and_wrong_lines(tmp_path: Path) -> None:
         "normalizations": 1,
         "notes": 1,
     }
+
+
+def test_brat_ids_that_come_twice_are_reported(tmp_path: Path) -> None:
+    lines = "T1\tname 0 9\tAda Brenk", "T1\tdegree 10 13\tPhD"
+    [doc], report = read(brat(tmp_path, ADA, *lines))
+    assert [span.label_ for span in doc.spans["sc"]] == ["name", "degree"]
+    assert report.problems == {"id of another": 1}
 
 
 def test_brat_files_of_bionlp_belong_together(tmp_path: Path) -> None:

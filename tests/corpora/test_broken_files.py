@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,41 @@ def test_memory_has_a_limit(
     path.write_bytes((lzma if name.endswith("xz") else gzip).compress(body.encode()))
     with pytest.raises(ValueError, match=message):
         read(path)
+
+
+def test_a_small_docbin_that_unpacks_to_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_UNPACKED", 2500)
+    path = tmp_path / "a.spacy"
+    path.write_bytes(zlib.compress(b"\0" * 100_000_000))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"a\.spacy: .* is larger than \d+ bytes, unpacked"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_key_that_comes_twice(tmp_path: Path, name: str) -> None:
+    """Which of the two texts was annotated? The json module takes the last, and does not say so."""
+    path = tmp_path / name
+    path.write_text('\n{"text": "one", "spans": [], "text": "two"}')
+    with pytest.raises(ValueError, match=rf"{name}, line 2: the key 'text' comes twice"):
+        read(path)
+    path.write_text('{"text": "one", "spans": [{"start": 0, "end": 3, "label": "x", "end": 1}]}')
+    with pytest.raises(ValueError, match="the key 'end' comes twice"):
+        read(path)
+
+
+def test_names_that_come_twice_are_reported(tmp_path: Path) -> None:
+    lines = [{"id": name, "text": "one", "spans": []} for name in ("a", "b", "a", 1, "1", 1)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    docs, report = read(path)
+    assert len(docs) == 6
+    assert report.problems == {"name of another": 2}
+    assert report.examples["name of another"] == ["a: {'doc_id': 'a'}", "1: {'doc_id': 1}"]
 
 
 def test_a_docbin_cut_off(tmp_path: Path) -> None:

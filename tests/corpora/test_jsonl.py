@@ -226,7 +226,7 @@ def test_binary_round_trip_keeps_spans_words_and_ids(nlp: Language, tmp_path: Pa
 def test_reader_is_registered_and_gives_examples_again_and_again(
     nlp: Language, tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "a.jsonl", OFFSETS, WORDS)
+    path = write(tmp_path / "a.jsonl", OFFSETS, {**WORDS, "doc_id": "words"})
     config = {"corpus": {"@readers": "spacy-sener.JsonlCorpus.v1", "path": str(path)}}
     corpus = registry.resolve(config)["corpus"]
     for _ in range(2):

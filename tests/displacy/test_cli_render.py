@@ -103,7 +103,7 @@ def test_limit_says_how_many(tmp_path: Path) -> None:
         (["model", "none.txt", "out.html"], "there is no file or folder"),
         (["none.spacy", "out.html"], "No such file"),
         (["none", "text.txt", "out.html"], "Can't find model"),
-        (["text.spacy", "out.html"], "is not a .spacy file"),
+        (["text.spacy", "out.html"], "not a whole .spacy file"),
         (["found.spacy", "two.spacy", "out.html"], "has 1 documents, but"),
         (["found.spacy", "other.spacy", "out.html"], "document 1 of found.spacy has another text"),
         (["found.spacy", "out.pdf"], "should be a .html file"),

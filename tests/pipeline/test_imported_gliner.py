@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import spacy
+from full_disk import largest_file
 from golden_gliner import read_case
 from safetensors.torch import load_file, save_file
 from spacy.language import Language
@@ -152,3 +153,22 @@ def test_a_checkpoint_is_where_training_starts(
     shutil.rmtree(checkpoint)
     text = about["texts"][0]
     assert answers(spacy.load(tmp_path / "out")(text)) == answers(nlp(text))
+
+
+def test_a_disk_that_is_full_leaves_no_folder(checkpoint: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with largest_file(10_000):
+        result = run(checkpoint, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "File too large" in " ".join(result.output.split())
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_that_is_there_is_not_written_over(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    result = run(checkpoint, out)
+    assert result.exit_code == 1
+    assert "is there already" in " ".join(result.output.split())
+    assert [file.name for file in out.iterdir()] == ["notes.txt"]

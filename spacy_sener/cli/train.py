@@ -1,0 +1,96 @@
+"""`python -m spacy sener train` and `resume`: as `spacy train`, for runs that may be stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
+from spacy.util import load_config, load_model
+from thinc.api import set_gpu_allocator
+from wasabi import msg
+
+from ..training.loop import state_folder, train
+from ..training.progress import Saved
+from .app import app
+from .options import Code, UseGPU
+
+OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command("train", context_settings=OVERRIDES)
+def train_cli(
+    context: typer.Context,
+    config_path: Annotated[Path, typer.Argument(metavar="CONFIG", exists=True)],
+    output_path: Annotated[
+        Path, typer.Option("--output", "-o", help="Gets model-best and model-last")
+    ],
+    code_path: Code = None,
+    use_gpu: UseGPU = -1,
+) -> None:
+    """Train as `spacy train` does; Ctrl-C, or a failure, leaves a run that `resume` goes on with.
+
+    Settings of the config are overridden as there: --training.max_steps 100.
+    """
+    overrides = parse_config_overrides(context.args)
+    import_code(code_path)
+    if state_folder(output_path).exists():
+        msg.fail(
+            f"{output_path} has a run that is not done. Go on with it: python -m spacy sener "
+            f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}.",
+            exits=1,
+        )
+    setup_gpu(use_gpu)
+    with show_validation_error(config_path):
+        config = load_config(config_path, overrides=overrides, interpolate=False)
+    with show_validation_error(config_path, hint_fill=False):
+        nlp = init_nlp(config, use_gpu=use_gpu)
+    clean_output_dir(output_path)
+    _run(nlp, output_path, use_gpu, None)
+
+
+@app.command("resume", context_settings=OVERRIDES)
+def resume_cli(
+    context: typer.Context,
+    output_path: Annotated[
+        Path, typer.Argument(metavar="OUT_DIR", help="The --output of `sener train`")
+    ],
+    code_path: Code = None,
+    use_gpu: UseGPU = -1,
+) -> None:
+    """Go on with a run of `sener train` where its `model-last` was written.
+
+    Losses and weights are those of a run that was never stopped. Settings can be overridden, to
+    train longer (--training.max_steps 2000), or where files have moved (--paths.train ...).
+    """
+    overrides = parse_config_overrides(context.args)
+    import_code(code_path)
+    setup_gpu(use_gpu)
+    try:
+        saved = Saved.from_disk(state_folder(output_path))
+        nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    msg.info(f"Going on after step {saved.progress.step}")
+    _run(nlp, output_path, use_gpu, saved)
+
+
+def _run(nlp: Language, output_path: Path, use_gpu: int, saved: Saved | None) -> None:
+    output_path.mkdir(parents=True, exist_ok=True)
+    allocator = nlp.config["training"]["gpu_allocator"]
+    if use_gpu >= 0 and allocator:
+        set_gpu_allocator(nlp.config.interpolate()["training"]["gpu_allocator"])
+    try:
+        stopped = train(nlp, output_path, saved=saved)
+    except OSError as error:
+        again = f"Go on, when it is mended: python -m spacy sener resume {output_path}"
+        hint = f" {again}" if state_folder(output_path).exists() else ""
+        msg.fail(f"Training stopped: {error}.{hint}", exits=1)
+    if stopped is not None:
+        msg.warn(f"Stopped. Go on with: python -m spacy sener resume {output_path}")
+        raise typer.Exit(128 + stopped)
+    msg.good(f"Saved the pipeline to {output_path / DIR_MODEL_BEST} and {DIR_MODEL_LAST}")

@@ -1,0 +1,87 @@
+"""What both components do where something goes wrong: a document, the memory, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.util import minibatch
+
+from ..corpora.files import files_written_whole
+from ..sums import check_sums, write_sums
+from .checks import loading
+from .memory import in_memory
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+SAVED = ("cfg", "model")
+"""The files of a saved component that have checksums."""
+
+
+class SafePipe(TrainablePipe):
+    """A component whose `cfg` has labels, and whose model knows how many pieces a window has."""
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Find the spans of a stream of documents, `batch_size` of them at once, in their order.
+
+        Where a batch fails its documents are done one by one. So the error handler
+        (`nlp.set_error_handler`) gets only those that fail by themselves, each in a list of its
+        own; and if it goes on, only these are missing.
+        """
+        batches: Iterator[list[Doc]] = minibatch(stream, size=batch_size)  # type: ignore[no-untyped-call]
+        for docs in batches:
+            try:
+                self.set_annotations(docs, self.predict(docs))
+            except Exception:  # whatever it is, the error handler is told of it
+                yield from (doc for doc in map(self, docs) if doc is not None)
+            else:
+                yield from docs
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save to a folder, with checksums. A file that was there is replaced at the end, whole."""
+        with files_written_whole(Path(path)) as part:
+            super().to_disk(part, exclude=exclude)
+            write_sums(part, SAVED)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SafePipe:
+        """Load what `to_disk` wrote. What the config says of the model stays as it is.
+
+        Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved.
+        """
+        max_pieces = self.model.attrs["max_pieces"]
+        with self._loading(f"the folder '{path}'", exclude):
+            check_sums(Path(path), but=exclude)
+            super().from_disk(path, exclude=exclude)
+        self.model.attrs["max_pieces"] = max_pieces
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SafePipe:
+        """Load what `to_bytes` gave, `max_pieces` included. Raises ValueError if it is damaged."""
+        with self._loading("these bytes", exclude):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    @contextmanager
+    def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
+        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
+        attrs = {key: self.model.attrs[key] for key in self.model.attrs if key != "max_pieces"}
+        if "cfg" not in exclude:
+            self.cfg["labels"] = None
+        with loading(self.name, where):
+            yield
+            self._check_loaded()
+        self.model.attrs.update(attrs)
+
+    def _check_loaded(self) -> None:
+        """Raise ValueError for what was loaded and cannot be."""
+
+    def _in_memory(
+        self, read: Callable[[Sequence[Item]], list[Answer]], items: Sequence[Item]
+    ) -> list[Answer]:
+        setting = f"[components.{self.name}] max_pieces = {self.model.attrs['max_pieces']}"
+        return in_memory(read, items, setting=setting)

@@ -1,0 +1,59 @@
+"""Checksums of the files in a folder, as the program sha256sum writes and checks them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+SUMS = "SHA256SUMS"
+CHUNK = 1 << 20  # bytes
+LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write the checksums of those files that are there, for `check_sums`."""
+    lines = [f"{_digest(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
+    (folder / SUMS).write_text("".join(lines), encoding="utf8")
+
+
+def check_sums(folder: Path, *, but: Iterable[str] = ()) -> None:
+    """Raise ValueError if a file is not what it was when the checksums were written, or is gone.
+
+    but: names of files that are of no matter. Warns where there are no checksums.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        warnings.warn(
+            f"{folder} has no file {SUMS}: whether its files are whole cannot be told. If you are "
+            "sure that they are, save the pipeline again.",
+            stacklevel=2,
+        )
+        return
+    for line in path.read_text(encoding="utf8").splitlines():
+        match = LINE.fullmatch(line)
+        if match is None or Path(match[2]).name != match[2]:
+            raise ValueError(f"{path} is damaged: {line[:80]!r} is no checksum of a file.")
+        if match[2] not in but:
+            _check(folder / match[2], match[1])
+
+
+def _check(file: Path, expected: str) -> None:
+    if not file.is_file():
+        raise ValueError(f"The file {file} is missing. Copy or download the folder again.")
+    if _digest(file) != expected:
+        raise ValueError(
+            f"{file} is not what was saved: its checksum is not that in {SUMS}. Copy or download "
+            f"the folder again. If you have changed the file yourself, run `sha256sum` on it and "
+            f"put the result into {SUMS}."
+        )
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

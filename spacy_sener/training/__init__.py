@@ -1,0 +1,1 @@
+"""`spacy train`, but for runs that may be stopped and go on."""

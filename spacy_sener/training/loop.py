@@ -1,0 +1,154 @@
+"""spaCy's training loop, with a state that is saved beside the pipeline and taken up again.
+
+A run that goes on passes through the steps that were done, without their documents: so spaCy's own
+loop counts steps, draws from schedules and knows the best evaluation as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.loop import (
+    DIR_MODEL_BEST,
+    DIR_MODEL_LAST,
+    create_before_to_disk_callback,
+    create_evaluation_callback,
+    create_train_batches,
+    train_while_improving,
+    update_meta,
+)
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Optimizer, fix_random_seed
+
+from ..corpora.files import folder_replaced_whole
+from .progress import Progress, Saved
+from .stopping import stopping
+
+STATE = "training"
+"""Folder in `model-last`, while the run is not done."""
+
+
+def state_folder(output_path: Path) -> Path:
+    """Where a run that is not done has its state."""
+    return output_path / DIR_MODEL_LAST / STATE
+
+
+def train(
+    nlp: Language,
+    output_path: Path,
+    *,
+    saved: Saved | None = None,
+    stdout: IO[str] = sys.stdout,
+    stderr: IO[str] = sys.stderr,
+) -> int | None:
+    """Train a pipeline as its config says, and write `model-best` and `model-last`.
+
+    These folders are replaced as a whole. `model-last` holds the state of the run as well, until
+    it is done. Ctrl-C, or SIGTERM, ends it after the step that is going on.
+
+    nlp: initialized, or, for a run that goes on, the pipeline in `model-last`. saved: its state.
+    Returns the signal that ended it before its end, else None.
+    """
+    config = nlp.config.interpolate()
+    if config["training"]["seed"] is not None:
+        fix_random_seed(config["training"]["seed"])
+    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    progress = saved.progress if saved else Progress()
+    writer = _Writer(nlp, output_path, settings, progress)
+    with nlp.select_pipes(disable=settings["frozen_components"]):
+        log_step, finish_log = settings["logger"](nlp, stdout, stderr)
+    try:
+        with stopping() as stopped:
+            for info, is_best in _steps(nlp, config, settings, saved, progress):
+                if is_best is not None:
+                    with nlp.select_pipes(disable=settings["frozen_components"]):
+                        update_meta(settings, nlp, info)
+                log_step(info if is_best is not None else None)
+                if is_best is not None or stopped():
+                    writer.write(with_state=True, is_best=bool(is_best))
+                if stopped():
+                    return stopped()
+            writer.write(with_state=False)
+    finally:
+        finish_log()
+    return None
+
+
+def _steps(
+    nlp: Language,
+    config: dict[str, Any],
+    settings: dict[str, Any],
+    saved: Saved | None,
+    progress: Progress,
+) -> Iterator[tuple[dict[str, Any], bool | None]]:
+    """The steps that are still to do: what spaCy tells of each, and whether it is the best."""
+    done, optimizer = progress.step, settings["optimizer"]
+    names = [settings["train_corpus"], settings["dev_corpus"]]
+    train_corpus, dev_corpus = resolve_dot_names(config, names)
+    steps = train_while_improving(
+        nlp,
+        optimizer,
+        _batches(nlp, train_corpus, settings, progress),
+        progress.evaluating_anew(
+            create_evaluation_callback(nlp, dev_corpus, settings["score_weights"])
+        ),
+        dropout=settings["dropout"],
+        accumulate_gradient=settings["accumulate_gradient"],
+        patience=settings["patience"],
+        max_steps=settings["max_steps"],
+        eval_frequency=settings["eval_frequency"],
+        exclude=settings["frozen_components"],
+        annotating_components=settings["annotating_components"],
+        before_update=settings["before_update"],
+    )
+    for _, info, is_best in steps:
+        if saved and info["step"] == done:
+            info["losses"].update(progress.losses)
+            saved.go_on(nlp, optimizer)
+        if info["step"] > done:
+            progress.step = info["step"]
+            progress.losses = info["losses"] if is_best is None else {}
+            yield info, is_best
+
+
+def _batches(
+    nlp: Language, corpus: Callable[..., Any], settings: dict[str, Any], progress: Progress
+) -> Iterator[tuple[int, list[Any]]]:
+    """The batches with their epochs; those that were done are empty."""
+    done = progress.step
+    progress.read_anew()
+    batcher = progress.shuffling_anew(settings["batcher"])
+    batches = create_train_batches(nlp, corpus, batcher, settings["max_epochs"])
+    for step, (epoch, batch) in enumerate(batches):
+        yield epoch, batch if step > done else []
+
+
+class _Writer:
+    """Writes the pipeline, as it is or with its averages, and the state of the run."""
+
+    def __init__(
+        self, nlp: Language, output_path: Path, settings: dict[str, Any], progress: Progress
+    ) -> None:
+        self.nlp, self.output_path, self.progress = nlp, output_path, progress
+        self.optimizer: Optimizer = settings["optimizer"]
+        self.before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
+
+    def write(self, *, with_state: bool, is_best: bool = False) -> None:
+        """Write `model-last`, and copy it to `model-best`, without the state, if it is that."""
+        last, best = (self.output_path / name for name in (DIR_MODEL_LAST, DIR_MODEL_BEST))
+        with folder_replaced_whole(last) as part:
+            with self.nlp.use_params(self.optimizer.averages):
+                self.before_to_disk(self.nlp).to_disk(part)
+            if with_state:
+                self.progress.to_disk(part / STATE, self.nlp, self.optimizer)
+        if is_best:
+            with folder_replaced_whole(best) as part:
+                shutil.copytree(
+                    last, part, ignore=lambda folder, _: [STATE] if Path(folder) == last else []
+                )

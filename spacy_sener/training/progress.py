@@ -1,0 +1,121 @@
+"""How far a run of training is, with all that it needs to go on: on disk, and back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from spacy.language import Language
+from thinc.api import Optimizer
+
+from ..sums import check_sums, write_sums
+from .optimizer_state import optimizer_state, set_optimizer_state
+from .random_state import RandomState, random_state, set_python_state, set_random_state
+
+VALUES, TENSORS = "progress.json", "optimizer.safetensors"
+VERSION = 1
+
+
+@dataclass
+class Progress:
+    """A run of training up to a step.
+
+    step: the last that was done; -1 for none. losses: summed since the last evaluation.
+    evaluations: score and all scores of each. begin: random numbers before the corpus was read.
+    epochs: those of Python at the end of each epoch, before the examples were shuffled again.
+    """
+
+    step: int = -1
+    losses: dict[str, float] = field(default_factory=dict)
+    evaluations: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    begin: RandomState | None = None
+    epochs: list[Any] = field(default_factory=list)
+
+    def read_anew(self) -> None:
+        """Draw what is drawn to read the corpus as at the beginning."""
+        if self.begin is None:
+            self.begin = random_state()
+        else:
+            set_random_state(self.begin)
+
+    def shuffling_anew(
+        self, batcher: Callable[[Iterable[Any]], Iterable[Any]]
+    ) -> Callable[[Iterable[Any]], Iterator[Any]]:
+        """The batcher; after an epoch that was done before, examples are shuffled as they were."""
+        epoch = 0
+
+        def batches(examples: Iterable[Any]) -> Iterator[Any]:
+            nonlocal epoch
+            yield from batcher(examples)
+            epoch += 1
+            if epoch <= len(self.epochs):
+                set_python_state(self.epochs[epoch - 1])
+            else:
+                self.epochs.append(random.getstate())
+
+        return batches
+
+    def evaluating_anew(
+        self, evaluate: Callable[[], tuple[float, dict[str, Any]]]
+    ) -> Callable[[], tuple[float, dict[str, Any]]]:
+        """The evaluation; those that were done before give what they gave."""
+        done = iter(list(self.evaluations))
+
+        def scores() -> tuple[float, dict[str, Any]]:
+            before = next(done, None)
+            if before is not None:
+                return before
+            self.evaluations.append(evaluate())
+            return self.evaluations[-1]
+
+        return scores
+
+    def to_disk(self, folder: Path, nlp: Language, optimizer: Optimizer) -> None:
+        """Write all that the run needs to go on, to a new folder."""
+        tensors, updates = optimizer_state(nlp, optimizer)
+        folder.mkdir()
+        save_file(tensors, folder / TENSORS)
+        values = {"version": VERSION, **vars(self), "now": random_state(), "updates": updates}
+        text = json.dumps(values, default=float)  # numpy's numbers are no Python floats
+        (folder / VALUES).write_text(text, encoding="utf8")
+        write_sums(folder, (VALUES, TENSORS))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What `Progress.to_disk` wrote."""
+
+    progress: Progress
+    tensors: dict[str, Any]
+    updates: dict[str, int]
+    now: RandomState
+
+    @classmethod
+    def from_disk(cls, folder: Path) -> Saved:
+        """Read it. Raises FileNotFoundError without it, ValueError for what is damaged."""
+        if not (folder / VALUES).is_file():
+            raise FileNotFoundError(
+                f"There is no {folder / VALUES}: the run is done, or was none of `sener train`."
+            )
+        check_sums(folder)
+        try:
+            values = json.loads((folder / VALUES).read_text(encoding="utf8"))
+            version = values.pop("version")
+            if version != VERSION:
+                raise ValueError(f"its version is {version}, of a later spacy-sener: install that")
+            now, updates = values.pop("now"), values.pop("updates")
+            values["evaluations"] = [tuple(each) for each in values["evaluations"]]
+            return cls(Progress(**values), load_file(folder / TENSORS), updates, now)
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, SafetensorError) as error:
+            raise ValueError(f"{folder} cannot be read: {error}") from error
+
+    def go_on(self, nlp: Language, optimizer: Optimizer) -> None:
+        """Put weights, optimizer and random numbers where they were."""
+        set_optimizer_state(nlp, optimizer, self.tensors, self.updates)
+        set_random_state(self.now)

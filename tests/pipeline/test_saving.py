@@ -1,0 +1,252 @@
+"""Saved pipelines: written as a whole, and never loaded with weights that are not theirs."""
+
+import gc
+import json
+import pickle
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+import torch
+from full_disk import largest_file
+from spacy.language import Language
+from tiny_sener import MODEL, TEXT, blank, initialize, module_of
+
+from spacy_sener.weights import dump, read
+
+
+@pytest.fixture(scope="module")
+def nlp(tiny_encoder: Path) -> Language:
+    return initialize(blank(threshold=0.0), tiny_encoder)
+
+
+@pytest.fixture(scope="module")
+def saved(nlp: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "pipeline"
+    nlp.to_disk(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "pipeline"))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """In the file, with a right checksum: as somebody does who means it."""
+    change_model(folder, lambda spec, weights: change(weights))
+
+
+def change_model(folder: Path, change: Callable[[dict[str, Any], Any], object]) -> None:
+    path = folder / "sener" / "model"
+    model = srsly.read_msgpack(path)
+    spec, weights = read(model["shims"][0][0])
+    change(spec, weights)
+    model["shims"][0][0] = dump(spec, weights)
+    srsly.write_msgpack(path, model)
+    write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    names = ["cfg", "model"]
+    done = subprocess.run(["sha256sum", *names], cwd=folder / "sener", capture_output=True)
+    (folder / "sener" / "SHA256SUMS").write_bytes(done.stdout)
+
+
+def test_checksums_are_those_of_sha256sum(folder: Path) -> None:
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(check, cwd=folder / "sener", capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["cfg: OK", "model: OK"]
+
+
+@pytest.mark.parametrize("name", ["cfg", "model"])
+def test_one_changed_bit_is_found(folder: Path, name: str) -> None:
+    path = folder / "sener" / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"sener/{name} is not what was saved.*again"):
+        spacy.load(folder)
+
+
+def test_one_changed_bit_of_the_weights_is_found_in_bytes(nlp: Language) -> None:
+    component: Any = nlp.get_pipe("sener")
+    data = bytearray(component.to_bytes())
+    data[-1000] ^= 1
+    with pytest.raises(ValueError, match=r"these bytes.*not those that the checksum was made of"):
+        blank().get_pipe("sener").from_bytes(bytes(data))
+
+
+def test_a_folder_without_checksums_says_so(folder: Path) -> None:
+    (folder / "sener" / "SHA256SUMS").unlink()
+    with pytest.warns(UserWarning, match="has no file SHA256SUMS"):
+        assert "sc" in spacy.load(folder)(TEXT).spans
+
+
+@pytest.mark.parametrize("line", ["../../etc/passwd", "/etc/passwd", "a/b"])
+def test_checksums_are_of_files_in_the_folder(folder: Path, line: str) -> None:
+    (folder / "sener" / "SHA256SUMS").write_text(f"{'0' * 64}  {line}\n")
+    with pytest.raises(ValueError, match="is no checksum of a file"):
+        spacy.load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float) -> None:
+    change_weights(folder, lambda weights: weights["table.output.bias"].fill_(value))
+    with pytest.raises(ValueError, match=r"no finite number: \['table.output.bias'\]"):
+        spacy.load(folder)
+
+
+def test_a_version_of_the_future(folder: Path) -> None:
+    path = folder / "sener" / "model"
+    model = srsly.read_msgpack(path)
+    shim = srsly.msgpack_loads(model["shims"][0][0])
+    model["shims"][0][0] = srsly.msgpack_dumps({**shim, "version": 2, "weights": {"new": "form"}})
+    srsly.write_msgpack(path, model)
+    write_sums(folder)
+    with pytest.raises(ValueError, match=r"of version 2, .* knows version 1.*by a later one"):
+        spacy.load(folder)
+
+
+def test_what_the_model_file_says_of_settings_does_not_count(folder: Path) -> None:
+    path = folder / "sener" / "model"
+    model = srsly.read_msgpack(path)
+    model["attrs"][0] = {name: srsly.msgpack_dumps(10**9) for name in model["attrs"][0]}
+    srsly.write_msgpack(path, model)
+    write_sums(folder)
+    attrs = spacy.load(folder).get_pipe("sener").model.attrs
+    assert (attrs["max_pieces"], attrs["span_window"], attrs["average"]) == (64, 6, "logits")
+
+
+def in_spec(**values: Any) -> Callable[[Path], None]:
+    return lambda folder: change_model(folder, lambda spec, _: spec["encoder"].update(values))
+
+
+def in_config(**values: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "config.cfg"
+        text = path.read_text()
+        for name, value in values.items():
+            text = text.replace(f"{name} = {MODEL[name]}\n", f"{name} = {value}\n")
+        path.write_text(text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        in_spec(vocab_size=10**12),
+        in_spec(hidden_size=10**9),
+        in_spec(max_position_embeddings=10**13),
+        in_spec(num_hidden_layers=10**9),
+        in_spec(num_hidden_layers="many"),
+        in_spec(model_type="none"),
+        in_config(hidden_size=10**12),
+        in_config(depth=10**9),
+    ],
+)
+def test_a_folder_takes_no_more_memory_than_its_weights(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    change(folder)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded"):
+        spacy.load(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+class Trap:
+    """Pickled, it is a call that makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["cfg", "model"])
+@pytest.mark.parametrize("form", ["pickle", "torch", "array"])
+def test_pickles_run_nothing(folder: Path, tmp_path: Path, name: str, form: str) -> None:
+    path, trap = folder / "sener" / name, tmp_path / "sprung"
+    if form == "torch":
+        torch.save(Trap(trap), path)
+    elif form == "pickle":
+        path.write_bytes(pickle.dumps(Trap(trap)))
+    else:  # an array of objects, in numpy's form for msgpack
+        array = {b"nd": True, b"type": "|O", b"kind": b"", b"shape": [1]}
+        path.write_bytes(srsly.msgpack_dumps({**array, b"data": pickle.dumps(Trap(trap))}))
+    write_sums(folder)
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded"):
+        spacy.load(folder)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xdd\x7f\xff\xff\xff", b"\x91" * 100_000, b"\xc6\x7f\xff\xff\xff"]
+)
+def test_headers_that_promise_much(folder: Path, data: bytes) -> None:
+    (folder / "sener" / "model").write_bytes(data)
+    write_sums(folder)
+    with pytest.raises(ValueError, match=r"'sener' cannot be loaded"):
+        spacy.load(folder)
+    assert gc.isenabled()
+
+
+# Written whole
+
+
+def test_a_full_disk_leaves_what_was_there(nlp: Language, folder: Path) -> None:
+    before = files_of(folder / "sener")
+    component: Any = nlp.get_pipe("sener")
+    with largest_file(10_000), pytest.raises(OSError, match="File too large"):
+        component.to_disk(folder / "sener", exclude=["vocab"])
+    assert files_of(folder / "sener") == before
+    assert sorted(file.name for file in (folder / "sener").iterdir()) == [
+        *("SHA256SUMS", "cfg", "model")
+    ]
+    assert "sc" in spacy.load(folder)(TEXT).spans
+
+
+def test_ctrl_c_leaves_what_was_there(nlp: Language, folder: Path) -> None:
+    """When the weights are being gathered, after 'cfg' was written."""
+    before = files_of(folder / "sener")
+    component: Any = nlp.get_pipe("sener")
+
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    hook = module_of(nlp)._register_state_dict_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            component.to_disk(folder / "sener", exclude=["vocab"])
+    finally:
+        hook.remove()
+    assert files_of(folder / "sener") == before
+    assert not (folder / "sener" / ".part").exists()
+    spacy.load(folder)
+
+
+def test_other_files_in_the_folder_stay(nlp: Language, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    nlp.to_disk(tmp_path)
+    nlp.get_pipe("sener").to_disk(tmp_path)  # with its vocabulary, beside the pipeline's
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert json.loads((tmp_path / "cfg").read_text())["labels"] == ["PERSON", "PLACE"]
+    spacy.load(tmp_path)

@@ -1,0 +1,228 @@
+"""A run of training that is stopped and goes on is the run that was never stopped."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.cli._util import app as spacy_app
+from spacy.tokens import Doc, DocBin, Span
+from spacy.util import load_model_from_config, registry
+from thinc.api import Config
+from typer.testing import CliRunner, Result
+
+from spacy_sener.cli import app
+
+CONFIG = """
+[paths]
+corpus = null
+encoder = null
+losses = null
+stop = null
+
+[vars]
+stop_at = 0
+
+[system]
+seed = 3
+
+[nlp]
+lang = "en"
+pipeline = ["tagger", "sener"]
+
+[components]
+
+[components.tagger]
+factory = "tagger"
+
+[components.tagger.model]
+@architectures = "spacy.Tagger.v2"
+
+[components.tagger.model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+width = 8
+depth = 1
+embed_size = 20
+window_size = 1
+maxout_pieces = 2
+subword_features = false
+pretrained_vectors = null
+
+[components.sener]
+factory = "sener"
+max_pieces = 64
+
+[components.sener.model]
+@architectures = "spacy-sener.SeNER.v1"
+span_window = 6
+reach = 0
+hidden_size = 16
+span_size = 8
+depth = 1
+
+[components.sener.model.encoder]
+@architectures = "spacy-sener.ArrowEncoder.v1"
+piece_window = 8
+
+[corpora]
+
+[corpora.train]
+@readers = "spacy.Corpus.v1"
+path = ${paths.corpus}
+
+[corpora.dev]
+@readers = "spacy.Corpus.v1"
+path = ${paths.corpus}
+
+[training]
+max_steps = 8
+eval_frequency = 3
+accumulate_gradient = 2
+dropout = 0.2
+frozen_components = []
+
+[training.batcher]
+@batchers = "spacy.batch_by_sequence.v1"
+get_length = null
+
+[training.batcher.size]
+@schedules = "compounding.v1"
+start = 1
+stop = 3
+compound = 1.3
+
+[training.before_update]
+@callbacks = "tests.stop_at.v1"
+step = ${vars.stop_at}
+once = ${paths.stop}
+
+[training.logger]
+@loggers = "tests.losses.v1"
+path = ${paths.losses}
+
+[initialize]
+
+[initialize.components]
+
+[initialize.components.sener]
+encoder = ${paths.encoder}
+"""
+ADAMW = """
+[training.optimizer]
+@optimizers = "spacy-sener.AdamW.v1"
+warmup_steps = 2
+total_steps = 9
+use_averages = true
+"""
+ADAM = """
+[training.optimizer]
+@optimizers = "Adam.v1"
+learn_rate = 0.005
+use_averages = false
+"""
+
+
+@registry.callbacks("tests.stop_at.v1")
+def stop_at(step: int, once: str | None) -> Callable[[Any, dict[str, Any]], None]:
+    """Ctrl-C, a real one, before this update, if that file is not there yet."""
+
+    def before_update(nlp: Any, info: dict[str, Any]) -> None:
+        if once is not None and info["step"] == step and not Path(once).exists():
+            Path(once).touch()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return before_update
+
+
+@registry.loggers("tests.losses.v1")
+def log_losses(path: str) -> Any:
+    """Every evaluation's losses since the one before, and its score, exactly."""
+
+    def setup(nlp: Any, stdout: Any, stderr: Any) -> Any:
+        def log_step(info: dict[str, Any] | None) -> None:
+            if info is not None:
+                with Path(path).open("a") as file:
+                    line = {key: info[key] for key in ("step", "epoch", "losses", "score")}
+                    file.write(json.dumps(line) + "\n")
+
+        return log_step, lambda: None
+
+    return setup
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    nlp, docs = spacy.blank("en"), DocBin()
+    for words in ("Anna sings", "in the park", "Berlin", "we met Anna Keller in London", "go home"):
+        doc = Doc(nlp.vocab, words.split(), tags=["A", *["B"] * (len(words.split()) - 1)])
+        doc.spans["sc"] = [Span(doc, 0, 1, "FIRST"), Span(doc, len(doc) - 1, len(doc), "LAST")]
+        docs.add(doc)
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    docs.to_disk(path)
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def paths(folder: Path, corpus: Path, encoder: Path) -> list[object]:
+    return [
+        *("--paths.corpus", corpus),
+        *("--paths.encoder", encoder),
+        *("--paths.losses", folder / "losses.jsonl"),
+    ]
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {
+        name: (folder / "out" / name).read_bytes()
+        for which in ("model-best", "model-last")
+        for name in (f"{which}/sener/model", f"{which}/tagger/model")
+    }
+
+
+# Between two evaluations, and right after one.
+@pytest.mark.parametrize(("optimizer", "step"), [(ADAMW, 4), (ADAM, 3)], ids=["AdamW", "Adam"])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path, optimizer: str, step: int
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        folder.mkdir()
+        config = Config().from_str(CONFIG + optimizer, interpolate=False)
+        filled = load_model_from_config(config, auto_fill=True, validate=False).config
+        filled.to_disk(folder / "config.cfg", interpolate=False)
+    files = [paths(folder, corpus, tiny_encoder) for folder in (whole, parts)]
+    # The whole run is spaCy's own.
+    command = ["train", whole / "config.cfg", "--output", whole / "out", *files[0]]
+    result = CliRunner().invoke(spacy_app, [str(argument) for argument in command])
+    assert result.exit_code == 0, result.output
+
+    stop = ["--paths.stop", parts / "stopped", "--vars.stop_at", step]
+    result = run("train", parts / "config.cfg", "--output", parts / "out", *files[1], *stop)
+    assert result.exit_code == 128 + signal.SIGINT, result.output
+    assert f"resume {parts / 'out'}" in " ".join(result.output.split())
+    assert (parts / "out" / "model-last" / "training").is_dir()
+    assert not (parts / "out" / "model-best" / "training").exists()
+    # It is a pipeline like any other, and is not overwritten by mistake.
+    assert "sc" in spacy.load(parts / "out" / "model-last")("Anna sings").spans
+    again = run("train", parts / "config.cfg", "--output", parts / "out", *files[1])
+    assert again.exit_code == 1
+    assert "not done" in again.output
+
+    result = run("resume", parts / "out")
+    assert result.exit_code == 0, result.output
+    assert f"after step {step}" in result.output
+    told = [(folder / "losses.jsonl").read_text().splitlines() for folder in (whole, parts)]
+    assert [json.loads(line)["step"] for line in told[0]] == [0, 3, 6]
+    assert told[0] == told[1]
+    assert weights(whole) == weights(parts)
+    assert not (parts / "out" / "model-last" / "training").exists()
+    done = run("resume", parts / "out")
+    assert done.exit_code == 1
+    assert "the run is done" in " ".join(done.output.split())
