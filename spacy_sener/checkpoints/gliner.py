@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import torch
-from transformers import AutoConfig, PretrainedConfig
+from transformers import PretrainedConfig
 
 from ..nn.encoder import ArrowEncoder, EncoderSettings
-from ..nn.families import family_of
 from ..nn.gliner import GLiNER, GLiNERSettings, Pooling
 from .files import State, check, read_json, read_safetensors, read_torch, rename
+from .shapes import encoder_config, wanted
 
 T = TypeVar("T")
 
@@ -89,20 +88,13 @@ def load_gliner_checkpoint(folder: str | Path) -> GLiNER:
 
 
 def _wanted(config: GLiNERConfig, n_weights: int) -> State:
-    """Names and shapes of the weights, without their memory, whatever size the config asks for."""
-    for name, n_layers in (
-        ("num_hidden_layers", config.encoder.num_hidden_layers),
-        ("num_rnn_layers", config.settings.n_lstm_layers),
-    ):
-        if n_layers > n_weights:
-            raise ValueError(
-                f"{name} in {CONFIG_FILE} is {n_layers}, but there are only {n_weights} weights"
-            )
-    try:
-        with torch.device("meta"):
-            return _network(config).state_dict()
-    except (RuntimeError, ArithmeticError, TypeError, ValueError) as error:
-        raise ValueError(f"{CONFIG_FILE} asks for what there is not: {error}") from error
+    n_layers = {
+        "num_hidden_layers": config.encoder.num_hidden_layers,
+        "num_rnn_layers": config.settings.n_lstm_layers,
+    }
+    return wanted(
+        lambda: _network(config), n_layers=n_layers, n_weights=n_weights, what=CONFIG_FILE
+    )
 
 
 def _network(config: GLiNERConfig) -> GLiNER:
@@ -199,13 +191,7 @@ def _encoder_config(values: Mapping[str, Any]) -> PretrainedConfig:
             f"{CONFIG_FILE} holds no encoder_config, but {encoder!r}: put the config.json of the "
             f"encoder ({values.get('model_name')}) there, its vocab_size that of the weights"
         )
-    encoder = {"model_type": "deberta-v2", **encoder}
-    try:
-        config = AutoConfig.for_model(**encoder)
-        family_of(config)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"encoder_config in {CONFIG_FILE} is of no use: {error}") from error
-    return config
+    return encoder_config(encoder, f"encoder_config in {CONFIG_FILE}")
 
 
 def _value(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, PretrainedConfig
+from transformers import PretrainedConfig
 
 from ..nn.encoder import ArrowEncoder, EncoderSettings
 from ..nn.lora import LoRA
@@ -14,6 +14,8 @@ from ..nn.pretrained import load_config
 from ..nn.sener import SeNER
 from ..nn.span_table import SpanTable
 from .files import State, check, listed, read_json, read_torch, rename
+from .shapes import encoder_config as checked_config
+from .shapes import wanted
 
 WRAPPERS = ("module.", "base_model.model.")
 """Put before every name by what the authors train with: deepspeed, then peft."""
@@ -66,14 +68,19 @@ def load_sener_checkpoint(
     over, missing or of another shape, or if the number of labels does not fit.
     """
     state, names = rename(_unwrap(_read(Path(path))), RENAMED)
-    module = SeNER(
-        _encoder(state, _config(encoder_config), piece_window),
-        _table(state, names, labels, span_window),
-    )
+    config = _config(encoder_config)
+    _check_head(state, names, labels)
+
+    def build() -> SeNER:
+        return SeNER(_encoder(state, config, piece_window), _table(state, span_window))
+
+    n_layers = {"num_hidden_layers": config.num_hidden_layers}
+    shapes = wanted(build, n_layers=n_layers, n_weights=len(state), what="encoder_config")
     for name in state:
         if name.endswith(".positions"):  # one table of 512 positions serves every window
             state[name] = state[name][: 2 * span_window + 1]
-    check(state, module.state_dict(), names, against="encoder_config, labels and span_window")
+    check(state, shapes, names, against="encoder_config, labels and span_window")
+    module = build()
     module.load_state_dict(state)
     return module.eval()
 
@@ -100,7 +107,7 @@ def _config(source: Mapping[str, Any] | PretrainedConfig | str | Path) -> Pretra
     values = (
         dict(source) if isinstance(source, Mapping) else read_json(Path(source), "encoder_config")
     )
-    return AutoConfig.for_model(values.pop("model_type", "deberta-v2"), **values)
+    return checked_config(values, "encoder_config")
 
 
 def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> ArrowEncoder:
@@ -110,26 +117,27 @@ def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> Arrow
     return ArrowEncoder(config, settings)
 
 
-def _table(
-    state: State, names: Mapping[str, str], labels: Sequence[str], span_window: int
-) -> SpanTable:
+def _check_head(state: State, names: Mapping[str, str], labels: Sequence[str]) -> None:
     needed = ("table.biaffine.head.weight", "table.biaffine.bilinear", "table.output.weight")
-    if any(name not in state for name in needed):
+    if any(name not in state or not state[name].ndim for name in needed):
         raise ValueError(
             "This is no SeNER checkpoint: its head, with the weights U, W, head_mlp, tail_mlp and "
             f"down_fc, is not there. It has {listed(names.values())}"
         )
-    hidden_size, input_size = state["table.biaffine.head.weight"].shape
     n_labels = len(state["table.output.weight"])
     if len(labels) != n_labels:
         raise ValueError(
             f"The checkpoint has {n_labels} labels, but {len(labels)} are given: {list(labels)}. "
             "Name all of them, in the order of training"
         )
+
+
+def _table(state: State, span_window: int) -> SpanTable:
+    hidden_size, input_size = state["table.biaffine.head.weight"].shape
     blocks = {name.split(".")[2] for name in state if name.startswith("table.blocks.")}
     return SpanTable(
         input_size,
-        n_labels,
+        len(state["table.output.weight"]),
         span_window=span_window,
         hidden_size=hidden_size,
         span_size=len(state["table.biaffine.bilinear"]),

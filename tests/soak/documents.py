@@ -44,12 +44,16 @@ WORDS = st.one_of(
     KNOWN.map(str.split),
     st.lists(st.sampled_from(STRANGE) | st.text(CHARACTERS, min_size=1, max_size=8), max_size=3),
 )
-WORD_LISTS = st.lists(WORDS, max_size=6).map(lambda lists: [word for words in lists for word in words])
+WORD_LISTS = st.lists(WORDS, max_size=6).map(
+    lambda lists: [word for words in lists for word in words]
+)
 
 Spans = dict[tuple[int, int, str], float]
 
 
-def for_all(strategy: st.SearchStrategy[Any], n_examples: int, check: Callable[[Any], None]) -> None:
+def for_all(
+    strategy: st.SearchStrategy[Any], n_examples: int, check: Callable[[Any], None]
+) -> None:
     """Hypothesis: `check` holds for so many examples, the same ones each time."""
     options = settings(
         max_examples=n_examples,

@@ -62,7 +62,9 @@ def test_any_words_and_what_others_left_there(
         record_property(name, count)
 
 
-SLOW_CHARACTERS = [pytest.param(each, marks=pytest.mark.slow) for each in ("👍🏽", "\u200d", "\u0301")]
+SLOW_CHARACTERS = [
+    pytest.param(each, marks=pytest.mark.slow) for each in ("👍🏽", "\u200d", "\u0301")
+]
 
 
 @pytest.mark.filterwarnings("ignore:A text of .* words has .* spans:UserWarning")
