@@ -19,6 +19,8 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+MOST_POSITIONS = 1 << 24
+"""Of 8 bytes each. No encoder has a tenth of that."""
 LOADING_ERRORS = (
     OSError,
     ValueError,
@@ -60,6 +62,7 @@ def load_model(source: str | Path, config: PretrainedConfig) -> PreTrainedModel:
         ValueError: the file is damaged, or lacks weights that the encoder needs.
     """
     _check_folder(source, WEIGHT_FILES, "weights")
+    _check_positions(config)
     options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
     with _errors_named(source, f"weights ({', '.join(WEIGHT_FILES)})"), _quiet():
         model, info = AutoModel.from_pretrained(
@@ -82,9 +85,23 @@ def load_model(source: str | Path, config: PretrainedConfig) -> PreTrainedModel:
 
 
 def build_model(config: PretrainedConfig) -> PreTrainedModel:
-    """A model of the config's shape with random weights, in float32."""
+    """A model of the config's shape with random weights, in float32.
+
+    Raises ValueError for a config of more positions than any text has.
+    """
+    _check_positions(config)
     options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
     return AutoModel.from_config(config, attn_implementation="eager", **options).float()
+
+
+def _check_positions(config: PretrainedConfig) -> None:
+    """Models make a list of them, which is no weight, so that the weights do not bound its size."""
+    n_positions = getattr(config, "max_position_embeddings", None)
+    if n_positions is not None and not 0 < n_positions <= MOST_POSITIONS:
+        raise ValueError(
+            f"the encoder's config has max_position_embeddings = {n_positions}: it must be a "
+            f"number from 1 to {MOST_POSITIONS}"
+        )
 
 
 def _check_folder(source: str | Path, names: tuple[str, ...], what: str) -> None:

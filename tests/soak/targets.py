@@ -68,7 +68,7 @@ def gliner_file(name: str) -> Target:
 
     def target(data: bytes) -> None:
         with tempfile.TemporaryDirectory(dir=_memory_disk()) as folder:
-            files = {**_gliner_files(), name: data}
+            files = {**gliner_files(), name: data}
             if name == "pytorch_model.bin":
                 del files["model.safetensors"]
             for each, content in files.items():
@@ -83,13 +83,22 @@ def sener_file(name: str) -> Target:
 
     def target(data: bytes) -> None:
         with tempfile.TemporaryDirectory(dir=_memory_disk()) as folder:
-            for each, content in {**_sener_files(), name: data}.items():
+            for each, content in {**sener_files(), name: data}.items():
                 (Path(folder) / each).write_bytes(content)
-            weights, config = Path(folder) / "best.pth", Path(folder) / "config.json"
-            options = {"labels": ["A", "B"], "span_window": 4, "piece_window": 4}
-            _allowed(lambda: load_sener_checkpoint(weights, encoder_config=config, **options))
+            _allowed(lambda: load_sener(Path(folder)))
 
     return target
+
+
+def load_sener(folder: Path) -> SeNER:
+    """Load what `sener_files` has."""
+    return load_sener_checkpoint(
+        folder / "best.pth",
+        encoder_config=folder / "config.json",
+        labels=["A", "B"],
+        span_window=4,
+        piece_window=4,
+    )
 
 
 def _allowed(call: Callable[[], object]) -> None:
@@ -115,7 +124,8 @@ ENCODER |= {"intermediate_size": 8, "max_position_embeddings": 16}
 
 
 @cache
-def _gliner_files() -> dict[str, bytes]:
+def gliner_files() -> dict[str, bytes]:
+    """A checkpoint of GLiNER, by the names of its files."""
     from test_gliner_checkpoints import their_name
 
     config = BertConfig(**ENCODER)
@@ -141,11 +151,12 @@ def _gliner_files() -> dict[str, bytes]:
 def _gliner_pickle() -> bytes:
     from safetensors.torch import load
 
-    return _torch_bytes(load(_gliner_files()["model.safetensors"]))
+    return _torch_bytes(load(gliner_files()["model.safetensors"]))
 
 
 @cache
-def _sener_files() -> dict[str, bytes]:
+def sener_files() -> dict[str, bytes]:
+    """A checkpoint of SeNER, and the config of its encoder."""
     values = {**ENCODER, "type_vocab_size": 0, "relative_attention": True, "position_buckets": 4}
     values |= {"pos_att_type": ["p2c", "c2p"], "share_att_key": True, "norm_rel_ebd": "layer_norm"}
     values |= {"position_biased_input": False, "attention_probs_dropout_prob": 0.0}
@@ -181,7 +192,7 @@ def seeds(name: str) -> list[bytes]:
         return [_gliner_pickle()]
     kind, _, file = name.partition(" ")
     if kind in ("gliner", "sener"):
-        return [(_gliner_files() if kind == "gliner" else _sener_files())[file]]
+        return [(gliner_files() if kind == "gliner" else sener_files())[file]]
     if file == "spacy":
         return [_docbin()]
     return READER_SEEDS.get(file, [seed for seeds in READER_SEEDS.values() for seed in seeds])

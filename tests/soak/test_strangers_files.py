@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from soak.documents import for_all
-from soak.targets import TARGETS, seeds
+from soak.targets import TARGETS, gliner_files, load_sener, seeds, sener_files
+
+from spacy_sener.checkpoints import load_gliner_checkpoint
+from spacy_sener.checkpoints.shapes import SIZES
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "840"))
 """For all targets together, under atheris."""
@@ -42,7 +46,9 @@ def with_wrong_values(draw: random.Random, data: bytes) -> bytes:
     setters: list[Callable[[Any], None]] = []
 
     def visit(part: Any) -> None:
-        keys = part if isinstance(part, dict) else range(len(part)) if isinstance(part, list) else ()
+        keys = (
+            part if isinstance(part, dict) else range(len(part)) if isinstance(part, list) else ()
+        )
         for key in keys:
             setters.append(lambda wrong, part=part, key=key: part.__setitem__(key, wrong))
             visit(part[key])
@@ -72,6 +78,25 @@ def test_damaged_files_are_read_or_refused(
 ) -> None:
     for_all(inputs(name), n_examples, TARGETS[name])
     record_property("inputs", n_examples)
+
+
+@pytest.mark.parametrize("size", [[8], True, "8", -1, 10**9, 10**30])
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("kind", ["gliner", "sener"])
+def test_a_config_takes_no_memory_that_the_weights_do_not_justify(
+    tmp_path: Path, kind: str, name: str, size: Any
+) -> None:
+    """Whatever size it names: this would take gigabytes, or fail in the middle of torch."""
+    files = gliner_files() if kind == "gliner" else sener_files()
+    file = "gliner_config.json" if kind == "gliner" else "config.json"
+    values = json.loads(files[file])
+    values.get("encoder_config", values)[name] = size
+    for each, content in {**files, file: json.dumps(values).encode()}.items():
+        (tmp_path / each).write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=f"{name}|not used|of another shape|asks for what"):
+        load_gliner_checkpoint(tmp_path) if kind == "gliner" else load_sener(tmp_path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
 
 
 @pytest.mark.slow
