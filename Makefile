@@ -28,7 +28,7 @@ LOWEST_TESTS := tests/test_shim.py tests/test_optimizers.py tests/test_decoding.
 	tests/test_windows.py tests/test_pieces.py tests/pipeline/test_sener.py \
 	tests/pipeline/test_gliner_train.py tests/pipeline/test_saving.py
 
-.PHONY: venv browser test test-lowest audit lint format demo bench bench-gpu clean
+.PHONY: venv browser test test-lowest soak audit lint format demo bench bench-gpu clean
 
 venv: $(VENV)/.installed
 
@@ -80,6 +80,16 @@ test-lowest: $(VENV_LOWEST)/.installed
 audit: $(VENV)/.installed
 	$(PIP) install pip-audit
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# What takes long of what docs/reliability.md counts; a table of it comes at the end. What is not done
+# within the hour is interrupted, and the table is of the rest.
+$(VENV)/.soak-installed: $(VENV)/.ray-installed
+	$(PIP) install -c constraints.txt -e ".[fuzz]"
+	touch $@
+
+soak: export OMP_NUM_THREADS := 1
+soak: $(VENV)/.soak-installed
+	timeout --signal=INT --kill-after=60 3500 $(BIN)/pytest $(PARALLEL) -m slow tests/soak tests/annotate
 
 demo: $(VENV)/.installed
 	cd project && ../$(BIN)/python -m spacy project run all

@@ -10,6 +10,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -104,10 +105,8 @@ def load_sener(folder: Path) -> SeNER:
 def _allowed(call: Callable[[], object]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with suppress(ValueError, OSError):
             call()
-        except (ValueError, OSError):
-            pass
 
 
 def _memory_disk() -> str | None:

@@ -67,7 +67,7 @@ def test_an_event_loop_with_threads(nlp: Language, expected: list[Spans]) -> Non
 
 
 def test_streams_that_are_read_by_turns(nlp: Language, folder: Path, expected: list[Spans]) -> None:
-    """Of one pipeline and of another; what they do to torch's settings stays between their turns."""
+    """Of one pipeline and of another; between their turns torch's settings are the caller's."""
     other = spacy.load(folder)
     streams = [nlp.pipe(TEXTS, batch_size=3), other.pipe(TEXTS, batch_size=5), nlp.pipe(TEXTS)]
     answers: list[list[Doc]] = [[], [], []]
