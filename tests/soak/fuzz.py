@@ -1,8 +1,8 @@
 """Fuzz what reads strangers' files, guided by coverage: `python -m soak.fuzz SECONDS [TARGET ...]`.
 
-With tests/ and tests/nn/ on the path, and atheris installed. Each target has a process and an equal part of the time.
-Prints a line of JSON for each; the exit code is 1 if one was found wanting, and what did it is kept
-beside, in `crash-*`, `timeout-*` or `oom-*`.
+With tests/ and tests/nn/ on the path, and atheris installed. Each target has a process and an
+equal part of the time. Prints a line of JSON for each; the exit code is 1 if one was found wanting,
+and the input that did it is kept beside: `crash-*`, `timeout-*` or `oom-*`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever a document holds: no exception, spans within it, the same answers, and no other change."""
+"""Whatever a document holds: no exception, spans within it, the same answers, no other change."""
 
 from copy import deepcopy
 from pathlib import Path
