@@ -66,10 +66,12 @@ def main() -> None:
     from soak.targets import TARGETS
 
     names = sys.argv[2:] or list(TARGETS)
-    results = [fuzz(name, float(sys.argv[1]) / len(names), Path.cwd()) for name in names]
-    for result in results:
-        print(json.dumps(result))
-    sys.exit(any(result["wrong"] for result in results))
+    n_wrong = 0
+    for name in names:
+        result = fuzz(name, float(sys.argv[1]) / len(names), Path.cwd())
+        print(json.dumps(result), flush=True)
+        n_wrong += result["wrong"] == 1
+    sys.exit(n_wrong > 0)
 
 
 if __name__ == "__main__":
