@@ -101,7 +101,7 @@ def test_limit_says_how_many(tmp_path: Path) -> None:
         (["model", "out.html"], "INPUT is missing"),
         (["found.spacy", "out.html", "--compare"], "INPUT is missing"),
         (["model", "none.txt", "out.html"], "there is no file or folder"),
-        (["none.spacy", "out.html"], "No such file"),
+        (["none.spacy", "out.html"], "there is no file none.spacy"),
         (["none", "text.txt", "out.html"], "Can't find model"),
         (["text.spacy", "out.html"], "not a whole .spacy file"),
         (["found.spacy", "two.spacy", "out.html"], "has 1 documents, but"),

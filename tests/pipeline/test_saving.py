@@ -226,6 +226,8 @@ def test_a_full_disk_leaves_what_was_there(nlp: Language, folder: Path) -> None:
 
 def test_ctrl_c_leaves_what_was_there(nlp: Language, folder: Path) -> None:
     """When the weights are being gathered, after 'cfg' was written."""
+    # Where tests run in the background of a shell, Python finds the signal ignored, and leaves it.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = files_of(folder / "sener")
     component: Any = nlp.get_pipe("sener")
 
@@ -238,6 +240,7 @@ def test_ctrl_c_leaves_what_was_there(nlp: Language, folder: Path) -> None:
             component.to_disk(folder / "sener", exclude=["vocab"])
     finally:
         hook.remove()
+        signal.signal(signal.SIGINT, handler)
     assert files_of(folder / "sener") == before
     assert not (folder / "sener" / ".part").exists()
     spacy.load(folder)
