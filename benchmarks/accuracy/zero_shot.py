@@ -4,7 +4,8 @@
 
 The component gliner_multitask, and gliner's model with its own trainer, learn from the same
 segments of some corpora, each asked for the labels of its corpus; then both are asked for those of
-another corpus. Ours is scored again after it has learned from what it found in texts of that
+another corpus. Beside it stands how well the learned labels are found in other documents of those
+corpora. Ours is scored again after it has learned from what it found in texts of that
 corpus, whose annotations it is not shown. Thresholds: the default, and the one that is best on
 documents held out of training.
 """
@@ -113,16 +114,22 @@ def ask(docs: Sequence[Doc]) -> None:
 
 
 def figures(method: Method, held_out: Sequence[Doc], dev: Sequence[Doc]) -> dict[str, Any]:
-    """Micro figures on the test documents, at the default threshold and at the chosen one."""
-    threshold = chosen_threshold(list(method.predict(held_out)), held_out)
+    """Micro figures on the test documents, at the default threshold and at the chosen one.
+
+    "learned": those on the documents held out, whose labels were learned, at the chosen one.
+    """
+    known = list(method.predict(held_out))
+    threshold = chosen_threshold(known, held_out)
     assert threshold is not None, "all methods here give scores"
+    learned = score(known, held_out, threshold=threshold, seconds=None)["micro"]
     with metered("prediction", dev) as prediction:
         predicted = list(tqdm(method.predict(dev), total=len(dev), unit="document"))
     at = {
         name: score(predicted, dev, threshold=value, seconds=None)["micro"]
         for name, value in (("default", DEFAULT_THRESHOLD), ("chosen", threshold))
     }
-    return {"threshold": threshold, "predict_seconds": prediction.seconds, **at}
+    seconds = prediction.seconds
+    return {"threshold": threshold, "predict_seconds": seconds, "learned": learned, **at}
 
 
 def self_trained(
@@ -162,11 +169,13 @@ def page(result: dict[str, Any]) -> str:
             percent(row["default"]),
             f"{row['threshold']:g}",
             percent(row["chosen"]),
+            percent(row["learned"]),
             row.get("self_training", ""),
         ]
         for row in result["rows"]
     ]
-    header = ["method", "stage", "seed", "P R F at 0.5", "threshold", "P R F there", "learned from"]
+    header = ["method", "stage", "seed", "P R F at 0.5", "threshold", "P R F there"]
+    header += ["of learned labels", "learned from"]
     data = result["data"]
     return (
         f"# Zero-shot: {result['test']} after {', '.join(result['train'])}\n\n"
