@@ -7,6 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from tiny_sener import BY_HEART, SPAN_WINDOW
 
 from spacy_sener.optimizers import build_adamw_v1
 
@@ -42,23 +43,7 @@ def make_pipeline(encoder: Path, *, steps: int, max_pieces: int = 60) -> Languag
     """A pipeline that is trained for some steps, and gives the spans that it is quite sure of."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
-    model = {
-        "@architectures": "spacy-sener.SeNER.v1",
-        "span_window": 6,
-        "reach": 6,
-        "hidden_size": 16,
-        "span_size": 8,
-        "depth": 1,
-        "token_dropout": 0.0,
-        "span_dropout": 0.0,
-        "masking": 0.0,
-        "encoder": {
-            "@architectures": "spacy-sener.ArrowEncoder.v1",
-            "piece_window": 8,
-            "lora": None,
-            "dropout": 0.0,
-        },
-    }
+    model = BY_HEART | {"reach": SPAN_WINDOW}
     config = {"max_pieces": max_pieces, "threshold": THRESHOLD, "model": model}
     nlp.add_pipe("sener", config=config)
     nlp.config["initialize"]["components"]["sener"] = {"encoder": str(encoder)}

@@ -2,24 +2,19 @@
 
 import json
 import pickle
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from stock_encoders import randomize
 from torch import Tensor
 from transformers import BertConfig
 
 from spacy_sener.checkpoints import load_gliner_checkpoint, read_gliner_config
-from spacy_sener.mark_decoding import decode_marks
 from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
 from spacy_sener.nn.gliner import GLiNER, GLiNERSettings
-from spacy_sener.nn.mark_loss import MarkLoss, mark_loss, mark_targets
 
 State = dict[str, Tensor]
 POOLER = "token_rep_layer.bert_layer.model.pooler.dense.weight"
@@ -313,114 +308,3 @@ def test_configs_of_other_models(folder: Path, values: dict[str, Any], problem: 
 def test_old_names_in_a_config_mean_nothing(folder: Path) -> None:
     change_config(folder, model_type="gliner", lr_encoder="1e-5", max_width=100, has_rnn=True)
     load_gliner_checkpoint(folder)
-
-
-TEXTS = [
-    "Anna Keller is a professor at the University of Zurich, Switzerland.",
-    "Berlin",
-    "She received her PhD in 2009 and worked at the Institute for Language Research until 2014.",
-]
-LABELS = ["person", "place of work", "year"]
-LIVE: dict[str, dict[str, Any]] = {
-    "tiny_encoder": {"hidden_size": 32, "num_rnn_layers": 1},
-    "tiny_deberta": {
-        "hidden_size": 24,
-        "num_rnn_layers": 2,
-        "subtoken_pooling": "max",
-        "embed_ent_token": False,
-    },
-}
-
-
-def over_some(probabilities: Tensor) -> float:
-    """A threshold that most words are over for some label, in all three kinds, and none is near.
-
-    The vocabulary, and so the model, is another one in every run.
-    """
-    quarter = probabilities.flatten(0, 1).quantile(0.25, dim=0)  # (labels, 3)
-    ordered = probabilities.flatten().sort().values
-    place = int(torch.searchsorted(ordered, quarter.amin(1).max()))
-    below = ordered[max(place - 10, 0) : place + 1]
-    gap = int(below.diff().argmax())
-    return float(below[gap : gap + 2].mean())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("encoder", LIVE)
-@pytest.mark.parametrize("safe", [True, False])
-def test_a_new_model_of_gliner_itself(
-    encoder: str, safe: bool, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    """Logits, entities, loss and gradients, of a model that their package makes, saves and runs."""
-    source = request.getfixturevalue(encoder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package's own
-        gliner = pytest.importorskip("gliner")
-        theirs = gliner.GLiNER.from_config(
-            {"model_name": str(source), "span_mode": "token_level", **LIVE[encoder]}
-        )
-        randomize(theirs.model, seed=1)
-        with torch.no_grad():
-            theirs.model.scorer.out_mlp[3].weight.mul_(0.3)
-        theirs.eval()
-        theirs.save_pretrained(tmp_path, safe_serialization=safe)
-        seen: list[Any] = []
-        handle = theirs.model.register_forward_hook(
-            lambda _, args, kwargs, output: seen.append((kwargs, output)), with_kwargs=True
-        )
-        theirs.inference(TEXTS, LABELS)
-        threshold = over_some(seen[0][1].logits.sigmoid())
-        answers = {
-            (flat, many): theirs.inference(
-                TEXTS, LABELS, flat_ner=flat, multi_label=many, threshold=threshold
-            )
-            for flat in (True, False)
-            for many in (True, False)
-        }
-        handle.remove()
-    assert (tmp_path / ("model.safetensors" if safe else "pytorch_model.bin")).is_file()
-    ours = load_gliner_checkpoint(tmp_path)
-    kwargs, output = seen[0]
-    inputs = [
-        kwargs[name] for name in ("input_ids", "attention_mask", "words_mask", "text_lengths")
-    ]
-    logits = ours(*inputs)
-    torch.testing.assert_close(logits, output.logits, atol=1e-4, rtol=0)
-
-    words = [list(theirs.data_processor.words_splitter(text)) for text in TEXTS]
-    for (flat, many), texts in answers.items():
-        for marks, tokens, expected in zip(logits, words, texts, strict=True):
-            kept = decode_marks(
-                marks[: len(tokens)].sigmoid().detach().numpy(),
-                threshold=threshold,
-                overlap="flat" if flat else "nested",
-                labels_per_span="many" if many else "one",
-            )
-            rows = np.stack([kept.starts, kept.ends, kept.labels], 1).tolist()
-            found = {(tokens[s][1], tokens[e][2], LABELS[label]) for s, e, label in rows}
-            assert found == {(e["start"], e["end"], e["label"]) for e in expected}
-    assert all(any(texts) for texts in answers.values())
-
-    gold = torch.tensor([[0, 0, 1, 0], [0, 6, 8, 1], [1, 0, 0, 1], [2, 5, 5, 2]])
-    prompted = ours.embed(*inputs)
-    settings = MarkLoss(alpha=0.75, gamma=2.0, label_smoothing=0.2)
-    loss = mark_loss(logits, prompted.word_lengths, prompted.label_lengths, gold, settings)
-    loss.backward()
-    labels = mark_targets(logits.detach(), gold)
-    options = {"alpha": 0.75, "gamma": 2.0, "label_smoothing": 0.2}
-    answer = theirs.model(**{**kwargs, "labels": labels}, **options)
-    assert loss.item() == pytest.approx(answer.loss.item(), rel=1e-5)
-    answer.loss.backward()
-    gradients = dict(theirs.model.named_parameters())
-    assert sum(p.grad is not None for p in gradients.values()) == len(list(ours.parameters()))
-    norm, expected_norm = (
-        torch.stack([p.grad.norm() for p in module.parameters() if p.grad is not None]).norm()
-        for module in (ours, theirs.model)
-    )
-    torch.testing.assert_close(norm, expected_norm, rtol=1e-4, atol=0)
-    torch.testing.assert_close(
-        ours.scores.pair.weight.grad,
-        gradients["scorer.out_mlp.0.weight"].grad,
-        rtol=1e-3,
-        atol=1e-4,
-    )

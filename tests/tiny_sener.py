@@ -25,6 +25,14 @@ MODEL: dict[str, Any] = {
     "encoder": {"@architectures": "spacy-sener.ArrowEncoder.v1", "piece_window": 8},
 }
 
+BY_HEART: dict[str, Any] = MODEL | {
+    "token_dropout": 0.0,
+    "span_dropout": 0.0,
+    "masking": 0.0,
+    "encoder": MODEL["encoder"] | {"lora": None, "dropout": 0.0},
+}
+"""The same, for what is to be learned by heart."""
+
 
 def example(
     words: str = TEXT, spans: list[tuple[int, int, str]] = GOLD, key: str = "sc"

@@ -10,28 +10,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from tiny_sener import BY_HEART
 
 from spacy_sener.optimizers import build_adamw_v1
 
 WINDOW, REACH = 3, 24
-MODEL = {
-    "@architectures": "spacy-sener.SeNER.v1",
-    "span_window": WINDOW,
-    "boundaries": True,
-    "reach": REACH,
-    "hidden_size": 16,
-    "span_size": 8,
-    "depth": 1,
-    "token_dropout": 0.0,
-    "span_dropout": 0.0,
-    "masking": 0.0,
-    "encoder": {
-        "@architectures": "spacy-sener.ArrowEncoder.v1",
-        "piece_window": 8,
-        "lora": None,
-        "dropout": 0.0,
-    },
-}
+MODEL = BY_HEART | {"span_window": WINDOW, "reach": REACH}
 FILLING = ["the", "a", "of", "in", "is", "was", "from", "until", "with", "at"]
 
 

@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from tiny_sener import BY_HEART
 
 from spacy_sener.optimizers import build_adamw_v1
 
@@ -24,23 +25,7 @@ SENTENCES = [
     ("The library was founded in London", [(5, 6, "PLACE")]),
     ("He is a fellow of the Royal Society", [(3, 8, "AWARD"), (5, 8, "ORG")]),
 ]
-MODEL = {
-    "@architectures": "spacy-sener.SeNER.v1",
-    "span_window": 12,
-    "reach": 0,
-    "hidden_size": 16,
-    "span_size": 8,
-    "depth": 1,
-    "token_dropout": 0.0,
-    "span_dropout": 0.0,
-    "masking": 0.0,
-    "encoder": {
-        "@architectures": "spacy-sener.ArrowEncoder.v1",
-        "piece_window": 8,
-        "lora": None,
-        "dropout": 0.0,
-    },
-}
+MODEL = BY_HEART | {"span_window": 12}
 
 
 def examples(nlp: Language) -> list[Example]:
