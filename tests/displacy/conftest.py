@@ -17,9 +17,13 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of the system; tests of the page are skipped where there is none."""
+    """Chromium of the system; tests of the page are skipped where there is none.
+
+    Of one module: until it is closed its event loop runs in this thread, where tests of other
+    modules start loops of their own.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
