@@ -7,12 +7,15 @@ once: of the windows that hold a piece, the one that sees most text around it an
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from spacy.tokens import Doc
-from spacy_transformers.data_classes import FullTransformerBatch
-from thinc.api import Model
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData
+from spacy_transformers.layers.split_trf import split_trf_batch
+from spacy_transformers.layers.trfs2arrays import trfs2arrays
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ragged
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -64,7 +67,44 @@ def build_arrow_transformer_v1(
         init=partial(_init, source=source, max_pieces=max_pieces),
         dims={"nO": None},
         shims=[shim],
+        # What nlp.replace_listeners asks for.
+        attrs={"replace_listener": _per_document, "replace_listener_cfg": _tok2vec_config},
     )
+
+
+def build_tok2vec_arrow_transformer_v1(
+    encoder: EncoderSettings,
+    pooling: Model[Ragged, Floats2d],
+    source: str = DEFAULT_SOURCE,
+    max_pieces: int = 2048,
+    mixed_precision: bool = False,
+    save_encoder: bool = True,
+    grad_factor: float = 1.0,
+) -> Model[list[Doc], list[Floats2d]]:
+    """Registered as `spacy-sener.Tok2VecArrowTransformer.v1`: a `tok2vec` of one component's own.
+
+    It is what `nlp.replace_listeners` puts in a listener's place. pooling, grad_factor: as of
+    `spacy-transformers.TransformerListener.v1`; the rest as of `build_arrow_transformer_v1`.
+    """
+    transformer = build_arrow_transformer_v1(
+        encoder, source, max_pieces, mixed_precision, save_encoder
+    )
+    # Nested as a listener is that was replaced: saved weights are found by their place.
+    return chain(_per_document(transformer), trfs2arrays(pooling, grad_factor))
+
+
+def _per_document(transformer: TransformerModel) -> Model[list[Doc], list[TransformerData]]:
+    return chain(transformer, split_trf_batch())
+
+
+def _tok2vec_config(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a component's own encoder, made of the shared one's and its listener's."""
+    return {
+        **transformer,
+        "@architectures": "spacy-sener.Tok2VecArrowTransformer.v1",
+        "pooling": listener["pooling"],
+        "grad_factor": listener.get("grad_factor", 1.0),
+    }
 
 
 def _init(
