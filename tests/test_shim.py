@@ -2,90 +2,28 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
-import srsly
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from thinc.api import Adam, Optimizer
-from torch import Tensor, nn
+from toy_shim import (
+    DECAY,
+    ENCODER_RATE,
+    HEAD_RATE,
+    Array,
+    X,
+    backprop,
+    build,
+    gradients,
+    make_adamw,
+    make_shim,
+    weights,
+)
 
-from spacy_sener.optimizers import AdamW, build_adamw_v1
 from spacy_sener.shim import TorchShim
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-RNG = np.random.default_rng(0)
-X = torch.from_numpy(RNG.normal(size=(5, 4)).astype("f"))
-HEAD_RATE, ENCODER_RATE, DECAY = 0.1, 0.02, 0.3
-
-
-class Toy(nn.Module):
-    """Parameters of no, one and two dimensions; some are frozen, one gets no gradient."""
-
-    def __init__(self, width: int = 4, dropout: float = 0.0, base: int = 0) -> None:
-        super().__init__()
-        self.encoder = nn.Linear(4, width)
-        self.frozen = nn.Linear(width, width).requires_grad_(False)
-        self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, 3)
-        self.scale = nn.Parameter(torch.tensor(1.5))
-        self.unused = nn.Parameter(torch.ones(2, 2))
-        generator = torch.Generator().manual_seed(base)
-        for p in self.frozen.parameters():
-            p.data.normal_(generator=generator)
-        self.n_calls = 0
-
-    def stream(self, x: Tensor, *, n_parts: int) -> Iterator[Tensor]:
-        yield from self(x).split(len(x) // n_parts)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.n_calls += 1
-        hidden = self.dropout(torch.tanh(self.frozen(self.encoder(x))))
-        return self.head(self.norm(hidden)) * self.scale
-
-
-def build(spec: dict[str, Any]) -> Toy:
-    return Toy(**spec)
-
-
-def make_shim(**settings: Any) -> TorchShim:
-    spec = {"width": 4, "dropout": settings.pop("dropout", 0.0)}
-    shim = TorchShim(build, encoder_prefix="encoder.", **settings)
-    torch.manual_seed(0)
-    shim.set_module(build(spec), spec)
-    return shim
-
-
-def make_adamw(**settings: Any) -> AdamW:
-    rates = {"head_learn_rate": HEAD_RATE, "encoder_learn_rate": ENCODER_RATE}
-    steps = {"warmup_steps": 2, "total_steps": 6, "weight_decay": DECAY}
-    return build_adamw_v1(**{**rates, **steps, **settings})
-
-
-def weights(shim: TorchShim) -> dict[str, Array]:
-    return {
-        name: p.detach().numpy().astype(np.float64).copy()
-        for name, p in shim.module.named_parameters()
-    }
-
-
-def gradients(shim: TorchShim) -> dict[str, Array]:
-    return {
-        name: p.grad.numpy().astype(np.float64).copy()
-        for name, p in shim.module.named_parameters()
-        if p.grad is not None
-    }
-
-
-def backprop(shim: TorchShim, x: Tensor = X, **settings: Any) -> None:
-    output, callback = shim.begin_update([x], **settings)
-    callback(torch.arange(output.numel(), dtype=output.dtype).view_as(output))
 
 
 def adam(moments: dict[str, list[Array]], name: str, gradient: Array, step: int) -> Array:
@@ -321,127 +259,6 @@ def test_a_new_optimizer_starts_anew_and_a_copy_goes_its_own_way() -> None:
     for name, expected in weights(fresh).items():
         np.testing.assert_array_equal(weights(shim)[name], expected)
         np.testing.assert_array_equal(weights(copied)[name], expected)
-
-
-def test_bytes_and_back() -> None:
-    shim = make_shim()
-    backprop(shim)
-    shim.finish_update(make_adamw())
-    again = TorchShim(build).from_bytes(shim.to_bytes())
-    assert again.spec == shim.spec
-    assert torch.equal(again.predict([X]), shim.predict([X]))
-    assert again.to_bytes() == shim.to_bytes()
-    assert [p.requires_grad for p in again.module.parameters()] == [
-        p.requires_grad for p in shim.module.parameters()
-    ]
-
-
-def test_bytes_of_nothing() -> None:
-    shim = TorchShim(build)
-    assert shim.to_bytes() == b""
-    with pytest.raises(ValueError, match=r"no weights yet: call nlp.initialize\(\)"):
-        _ = shim.from_bytes(b"").module
-
-
-GOOD = make_shim().to_bytes()
-
-
-@settings(max_examples=60, deadline=None)
-@given(length=st.integers(1, len(GOOD) - 1))
-def test_bytes_cut_short_are_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="saved model is damaged"):
-        TorchShim(build).from_bytes(GOOD[:length])
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x00" * 50,
-        b"{}",
-        b"<html>not found</html>",
-        GOOD[1:],
-        GOOD + b"\x00",
-        srsly.msgpack_dumps({"spec": {}, "weights": "text"}),
-        srsly.msgpack_dumps({"spec": {}, "weights": b""}),
-        srsly.msgpack_dumps({"spec": {}}),
-        srsly.msgpack_dumps([1, 2]),
-        srsly.msgpack_dumps(7),
-    ],
-)
-def test_other_bytes_are_refused(data: bytes) -> None:
-    shim = make_shim()
-    before = shim.to_bytes()
-    with pytest.raises(ValueError, match="saved model is damaged"):
-        shim.from_bytes(data)
-    assert shim.to_bytes() == before  # what was there is still there
-
-
-class Deeper(Toy):
-    def __init__(self, **spec: Any) -> None:
-        super().__init__(**spec)
-        self.extra = nn.Linear(2, 2)
-
-
-def test_weights_that_do_not_fit_are_listed() -> None:
-    wide = TorchShim(lambda spec: Toy(**{**spec, "width": 5}))
-    with pytest.raises(
-        ValueError, match=r"0 missing \[\], 0 unknown \[\], 7 of another shape"
-    ) as e:
-        wide.from_bytes(GOOD)
-    assert "'encoder.weight'" in str(e.value)
-    deeper = TorchShim(lambda spec: Deeper(**spec))
-    with pytest.raises(ValueError, match=r"2 missing \['extra.bias', 'extra.weight'\], 0 unknown"):
-        deeper.from_bytes(GOOD)
-    spec = {"width": 4}
-    deeper.set_module(Deeper(**spec), spec)
-    with pytest.raises(ValueError, match=r"0 missing \[\], 2 unknown \['extra.bias'"):
-        TorchShim(build).from_bytes(deeper.to_bytes())
-
-
-def test_frozen_weights_may_be_left_to_their_source() -> None:
-    shim = make_shim(save_frozen=False)
-    backprop(shim)
-    shim.finish_update(make_adamw())
-    data = shim.to_bytes()
-    assert len(data) < len(GOOD)
-    again = TorchShim(build, save_frozen=False).from_bytes(data)
-    assert torch.equal(again.predict([X]), shim.predict([X]))
-    # The frozen weights are those of the base, whatever it is ...
-    other = TorchShim(lambda spec: Toy(**spec, base=1), save_frozen=False).from_bytes(data)
-    assert not torch.equal(other.predict([X]), shim.predict([X]))
-    # ... and without a base, or a trained weight, something is missing.
-    with pytest.raises(ValueError, match=r"2 missing \['frozen.bias', 'frozen.weight'\]"):
-        TorchShim(build).from_bytes(data)
-    with pytest.raises(ValueError, match=r"2 missing \['extra.bias', 'extra.weight'\]"):
-        TorchShim(lambda spec: Deeper(**spec), save_frozen=False).from_bytes(data)
-
-
-def test_complete_bytes_replace_the_base() -> None:
-    other = TorchShim(lambda spec: Toy(**spec, base=1), save_frozen=False).from_bytes(GOOD)
-    assert torch.equal(other.predict([X]), make_shim().predict([X]))
-
-
-def test_loading_starts_the_optimizer_anew() -> None:
-    """The moments of the weights that were there before are not used for the loaded ones."""
-    shim, fresh = make_shim(), make_shim()
-    for _ in range(3):
-        backprop(shim)
-        shim.finish_update(make_adamw())
-    shim.from_bytes(GOOD)
-    for each in (shim, fresh):
-        backprop(each)
-        each.finish_update(make_adamw())
-    assert shim.to_bytes() == fresh.to_bytes()
-
-
-def test_a_copy_is_independent() -> None:
-    shim = make_shim()
-    earlier = shim.copy()
-    answer = earlier.predict([X])
-    backprop(shim)
-    shim.finish_update(make_adamw())
-    assert torch.equal(earlier.predict([X]), answer)
-    assert not torch.equal(shim.predict([X]), answer)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

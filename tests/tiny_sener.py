@@ -63,3 +63,8 @@ def module_of(nlp: Language) -> nn.Module:
     module = nlp.get_pipe("sener").model.shims[0].module
     assert isinstance(module, nn.Module)
     return module
+
+
+def shorten(file: Path, size: int) -> None:
+    """Leaves its first `size` bytes."""
+    file.write_bytes(file.read_bytes()[:size])

@@ -1,7 +1,5 @@
 """What users get wrong, and what arrives damaged: a clear error, or an answer with nothing lost."""
 
-import json
-import pickle
 import re
 import shutil
 import warnings
@@ -26,16 +24,9 @@ from tiny_sener import (
     initialize,
     module_of,
     optimizer,
+    shorten,
 )
 from torch import nn
-from transformers import (
-    AutoModel,
-    GPT2Config,
-    GPT2Model,
-    PreTrainedModel,
-    T5Config,
-    T5EncoderModel,
-)
 
 
 def weights_of(nlp: Language) -> dict[str, torch.Tensor]:
@@ -217,129 +208,13 @@ def test_gradients_that_are_no_number_stop_before_the_weights(tiny_encoder: Path
     assert_unchanged(nlp, weights)
 
 
-# Encoders
-
-
-def save_only(folder: Path, model: PreTrainedModel) -> Path:
-    shutil.rmtree(folder)
-    model.save_pretrained(folder)
-    return folder
-
-
-def gpt2(folder: Path) -> None:
-    save_only(folder, GPT2Model(GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1)))
-
-
-def t5(folder: Path) -> None:
-    save_only(folder, T5EncoderModel(T5Config(vocab_size=9, d_model=8, d_ff=8, num_layers=1)))
-
-
-def without(pattern: str) -> Callable[[Path], None]:
-    def remove(folder: Path) -> None:
-        for file in folder.glob(pattern):
-            file.unlink()
-
-    return remove
-
-
-def cut(name: str, size: int) -> Callable[[Path], None]:
-    def shorten(folder: Path) -> None:
-        (folder / name).write_bytes((folder / name).read_bytes()[:size])
-
-    return shorten
-
-
-BROKEN_ENCODERS: list[tuple[str, Callable[[Path], None], str]] = [
-    ("gpt2", gpt2, r"model_type 'gpt2', which is not supported; choose one of bert, deberta-v2"),
-    ("t5", t5, r"model_type 't5', which is not supported; choose one of bert, deberta-v2"),
-    ("nothing", without("*"), r"the folder '.*encoder' holds no config"),
-    ("no config", without("config.json"), r"the folder '.*encoder' holds no config"),
-    ("no weights", without("*.safetensors"), r"the folder '.*encoder' holds no weights"),
-    ("no tokenizer", without("token*"), r"tokenizer of the encoder '.*encoder' cannot be read"),
-    ("config", cut("config.json", 20), r"can't read the config .*encoder'"),
-    ("tokenizer", cut("tokenizer.json", 99), r"tokenizer of the encoder '.*encoder' cannot be"),
-    ("empty weights", cut("model.safetensors", 0), r"can't read the weights .*encoder'"),
-    ("half a header", cut("model.safetensors", 99), r"can't read the weights .*encoder'"),
-    ("half of the weights", cut("model.safetensors", -9), r"can't read the weights .*encoder'"),
-]
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [case[1:] for case in BROKEN_ENCODERS],
-    ids=[c[0] for c in BROKEN_ENCODERS],
-)
-def test_an_encoder_that_cannot_be_used(
-    tiny_encoder: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
-) -> None:
-    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-    damage(folder)
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        initialize(blank(), folder)
-
-
-class Trap:
-    """Unpickling one of these makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return Path.touch, (self.path,)
-
-
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
-@pytest.mark.parametrize("save", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o))])
-def test_pickled_weights_run_nothing(
-    tiny_encoder: Path, tmp_path: Path, save: Callable[[object, Path], object]
-) -> None:
-    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-    (folder / "model.safetensors").unlink()
-    trap = tmp_path / "sprung"
-    save({"embeddings.word_embeddings.weight": Trap(trap)}, folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match="can't read the weights"):
-        initialize(blank(), folder)
-    assert not trap.exists()
-
-
-def test_plain_pickled_weights_are_read(tiny_encoder: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-    (folder / "model.safetensors").unlink()
-    weights = AutoModel.from_pretrained(tiny_encoder).state_dict()
-    torch.save(weights, folder / "pytorch_model.bin")
-    embeddings = weights_of(initialize(blank(), folder))["encoder.model.embeddings.LayerNorm.bias"]
-    assert torch.equal(embeddings, weights["embeddings.LayerNorm.bias"])
-
-
-@pytest.mark.parametrize("model_type", ["bert", "of-their-own"])
-def test_code_beside_an_encoder_is_not_run(
-    tiny_encoder: Path, tmp_path: Path, model_type: str
-) -> None:
-    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-    trap = tmp_path / "sprung"
-    (folder / "code.py").write_text(f"open({str(trap)!r}, 'w').close()\nConfig = Model = None\n")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": model_type, "trust_remote_code": True}
-    config["auto_map"] = {"AutoConfig": "code.Config", "AutoModel": "code.Model"}
-    (folder / "config.json").write_text(json.dumps(config))
-    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
-    tokenizer["auto_map"] = {"AutoTokenizer": ["code.Model", "code.Model"]}
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
-    if model_type == "bert":
-        assert "sc" in initialize(blank(), folder)(TEXT).spans
-    else:
-        with pytest.raises(ValueError, match=r"encoder'"):
-            initialize(blank(), folder)
-    assert not trap.exists()
-
-
 # Saved pipelines
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 100_000, -1])
 def test_a_truncated_model(saved: Path, tmp_path: Path, size: int) -> None:
     folder = Path(shutil.copytree(saved, tmp_path / "pipeline"))
-    cut("model", size)(folder / "sener")
+    shorten(folder / "sener" / "model", size)
     with pytest.raises(ValueError, match=r"'sener' cannot be loaded from the folder '.*/sener'"):
         spacy.load(folder)
     data = spacy.load(saved).get_pipe("sener").to_bytes()
@@ -365,7 +240,7 @@ def test_a_missing_file(saved: Path, tmp_path: Path, name: str, message: str) ->
 
 def test_a_damaged_cfg(saved: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(saved, tmp_path / "pipeline"))
-    cut("cfg", 9)(folder / "sener")
+    shorten(folder / "sener" / "cfg", 9)
     with pytest.raises(ValueError, match=r"'sener' cannot be loaded from the folder '.*/sener'"):
         spacy.load(folder)
 
