@@ -117,8 +117,8 @@ def build_sener_v1(
         recompute=recompute,
         save_frozen=save_encoder,
     )
-    return _model(
-        "sener", _forward_sener, _init_sener, shim, span_window, reach=reach, average=average
+    return span_model(
+        "sener", forward_sener, init_sener, shim, span_window, reach=reach, average=average
     )
 
 
@@ -154,7 +154,7 @@ def build_span_table_v1(
     shim = TorchShim(
         partial(_build_table, table=table), mixed_precision=mixed_precision, recompute=recompute
     )
-    return _model(
+    return span_model(
         "span_table",
         _forward_span_table,
         _init_span_table,
@@ -166,7 +166,7 @@ def build_span_table_v1(
     )
 
 
-def _model(
+def span_model(
     name: str,
     forward: Callable[..., Any],
     init: Callable[..., None],
@@ -177,7 +177,10 @@ def _model(
     average: Average,
     layers: dict[str, Tok2Vec] | None = None,
 ) -> SpanModel:
-    """The thinc model around a span table. layers: below it, by the names they are called by."""
+    """The thinc model around a span table. layers: below it, by the names they are called by.
+
+    forward, init: `forward_sener` and `init_sener` where the shim's module is an nn.sener.SeNER.
+    """
     layers = layers or {}
     return Model(
         name,
@@ -211,7 +214,7 @@ def _build_sener(
     return SeNER(encoder, span_table, masking=words if masking else None)
 
 
-def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803 (thinc's name)
+def init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803 (thinc's name)
     assert Y is not None, "the component knows the labels and the encoder"
     shim = torch_shim(model)
     spec = encoder_spec(Y.encoder, model.attrs["max_pieces"])
@@ -222,7 +225,7 @@ def _init_sener(model: SpanModel, X: object = None, Y: Initialization | None = N
     model.set_dim("nO", Y.n_labels)
 
 
-def _forward_sener(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
+def forward_sener(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
     tokenizer = PieceTokenizer.from_dict(torch_shim(model).spec["tokenizer"])
 
     def inputs(windows: list[Window]) -> list[Tensor]:

@@ -36,7 +36,6 @@ from functools import partial
 import spacy
 import torch
 import torch.nn.functional as F
-from thinc.api import Model
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -46,7 +45,7 @@ from benchmarks.accuracy.full_table_layers import (
     MultiHeadBiaffine,
     Plusformer,
 )
-from spacy_sener.architectures import MAX_PIECES, SpanModel, _forward_sener, _init_sener
+from spacy_sener.architectures import SpanModel, forward_sener, init_sener, span_model
 from spacy_sener.encoders import build_encoder
 from spacy_sener.nn.encoder import EncoderSettings
 from spacy_sener.nn.scoring import Average, ScoredRows
@@ -205,18 +204,9 @@ def _model(
         encoder = build_encoder(spec, settings)
         return SeNER(encoder, head(encoder.hidden_size, spec["n_labels"]))
 
-    return Model(
-        name,
-        _forward_sener,
-        init=_init_sener,
-        dims={"nO": None},
-        attrs={
-            "max_pieces": MAX_PIECES,
-            "span_window": span_window,
-            "reach": span_window,
-            "average": "probabilities",
-        },
-        shims=[TorchShim(build, encoder_prefix="encoder.", recompute=recompute)],
+    shim = TorchShim(build, encoder_prefix="encoder.", recompute=recompute)
+    return span_model(
+        name, forward_sener, init_sener, shim, span_window, reach=0, average="probabilities"
     )
 
 
