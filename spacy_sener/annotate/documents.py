@@ -36,8 +36,7 @@ class Item:
 
     def size(self) -> int:
         """About how many bytes it takes."""
-        texts = self.content.values() if isinstance(self.content, dict) else [self.content]
-        return sum(len(text) for text in texts if isinstance(text, str | bytes))
+        return _size(self.content)
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,13 @@ def _read_items(file: Path, place: str, text_key: str) -> Iterator[Item]:
         yield Item(
             f"{place}:{number + 1}", Unreadable(f"nothing can be read from here on: {error}")
         )
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return sum(1 + _size(each) for each in values)
 
 
 def _place(path: Path, file: Path) -> str:

@@ -6,27 +6,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..corpora import files
 from ..extensions import LABELS
+from .parquet_pages import BYTES_OF_A_VALUE, largest_page
 
-# Rows that are unpacked at once.
-BATCH = 256
 ID_KEYS = ("doc_id", "id")
+BATCH, BATCH_BYTES = 256, 1 << 26
+"""Rows that are unpacked at once: so many, or fewer if they might take more bytes."""
+BUFFER = 1 << 20  # bytes that are read ahead of each column
 
 
 def read_rows(path: Path, text_key: str) -> Iterator[dict[str, Any] | str]:
     """The columns that count of each row: its text, name and labels; or why it cannot be read.
 
-    Raises ValueError for a file that is damaged, or has no such text, also while it is read.
+    Raises ValueError for a file that is damaged, has no such text, or would take too much memory,
+    also while it is read; MemoryError where even that is not there.
     """
     arrow = require_arrow()
     try:
-        with arrow.parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if text_key not in names:
-                raise ValueError(f"there is no column '{text_key}' (--text-key), but {names}")
-            columns = [name for name in (text_key, *ID_KEYS, LABELS) if name in names]
-            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
-                yield from _rows(batch)
+        yield from _read_rows(arrow.parquet, path, text_key)
+    except MemoryError:  # that of Arrow is one of its own errors as well
+        raise
     except arrow.ArrowException as error:
         raise ValueError(str(error)) from error
     except OSError as error:
@@ -55,18 +55,90 @@ def require_arrow() -> Any:
     """The module `pyarrow`. Raises ValueError where it is not installed."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise ValueError("Parquet needs pyarrow: pip install 'spacy-sener[parquet]'") from error
     return pyarrow
 
 
+def _read_rows(parquet: Any, path: Path, text_key: str) -> Iterator[dict[str, Any] | str]:
+    metadata = parquet.read_metadata(path)
+    names = _columns(metadata.schema.to_arrow_schema(), text_key)
+    leaves = [metadata.schema.column(i) for i in range(metadata.num_columns)]
+    ours = [i for i, leaf in enumerate(leaves) if _is_of(leaf, names)]
+    # One row may repeat a label any number of times: as a dictionary, each is held once.
+    listed = [leaves[i].path for i in ours if leaves[i].max_repetition_level]
+    with (
+        path.open("rb") as pages,
+        parquet.ParquetFile(
+            path, metadata=metadata, read_dictionary=listed, pre_buffer=False, buffer_size=BUFFER
+        ) as file,
+    ):
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            # No value is larger than a page; all rows of a batch may have one and the same.
+            largest = sum(largest_page(pages, group.column(i)) for i in ours)
+            size = max(1, min(BATCH, BATCH_BYTES // max(1, largest)))
+            for batch in file.iter_batches(size, row_groups=[number], columns=names):
+                yield from _rows(batch)
+
+
+def _columns(schema: Any, text_key: str) -> list[str]:
+    """The names of the columns that count. Raises ValueError if one is not of a type to be read."""
+    if text_key not in schema.names:
+        raise ValueError(f"there is no column '{text_key}' (--text-key), but {schema.names}")
+    names = [name for name in dict.fromkeys((text_key, *ID_KEYS, LABELS)) if name in schema.names]
+    for name in names:
+        if schema.names.count(name) > 1:
+            raise ValueError(f"there are two columns '{name}'")
+        kind = schema.field(name).type
+        value = kind.value_type if name == LABELS and hasattr(kind, "value_type") else kind
+        if value.num_fields:
+            raise ValueError(f"the column '{name}' should not be of type {kind}")
+    return names
+
+
+def _is_of(leaf: Any, names: Sequence[str]) -> bool:
+    """Whether a column, or what it is nested in, is one of these."""
+    return any(f"{leaf.path}.".startswith(f"{name}.") for name in names)
+
+
 def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
-    try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:  # somewhere in it: row by row
-        for i in range(batch.num_rows):
-            try:
-                yield batch.slice(i, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                yield f"not UTF-8: {error}"
+    """One by one, as Python may have no value for what is in one of them: a time of a far year."""
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    label_bytes = _longest(columns[LABELS]) if LABELS in columns else 0
+    for i in range(batch.num_rows):
+        try:
+            row = _row({name: column[i] for name, column in columns.items()}, label_bytes)
+        except MemoryError:
+            raise
+        except Exception as error:
+            row = f"{type(error).__name__}: {error}"
+        yield row
+
+
+def _row(cells: dict[str, Any], label_bytes: int) -> dict[str, Any] | str:
+    """The values of a row, unless they would be too long. label_bytes: of the longest label."""
+    labels = getattr(cells.get(LABELS), "values", None)
+    n_bytes = sum(_n_bytes(cell) for cell in cells.values())
+    if n_bytes + len(labels or ()) * label_bytes >= files.MAX_TEXT:
+        return "the row is too long"
+    return {name: cell.as_py() for name, cell in cells.items()}
+
+
+def _n_bytes(cell: Any) -> int:
+    """Of a text, however it is encoded; 0 for anything else."""
+    text = getattr(cell, "value", cell)
+    buffer = text.as_buffer() if hasattr(text, "as_buffer") else None
+    return buffer.size if buffer is not None else 0
+
+
+def _longest(column: Any) -> int:
+    """Bytes of the longest label in a column of lists."""
+    arrow = require_arrow()
+    labels = getattr(column, "values", None)
+    if not isinstance(labels, arrow.DictionaryArray):
+        return BYTES_OF_A_VALUE
+    lengths = arrow.compute.binary_length(labels.dictionary.cast(arrow.large_binary()))
+    return max(BYTES_OF_A_VALUE, arrow.compute.max(lengths).as_py() or 0)

@@ -84,7 +84,7 @@ def test_parquet(tmp_path: Path) -> None:
     parquet.write_table(arrow.table({"body": ["x"]}), tmp_path / "b.parquet")
     first, torn, third, last, other = items(tmp_path)
     assert first == Item("a.parquet:1", {"text": "one", "id": 7, "gliner_labels": ["city"]})
-    assert (torn.place, str(torn.content)[:9]) == ("a.parquet:2", "not UTF-8")
+    assert (torn.place, str(torn.content)[:9]) == ("a.parquet:2", "UnicodeDe")
     assert third.content == {"text": None, "id": 9, "gliner_labels": []}
     assert last == Item("a.parquet:4", {"text": "four", "id": 10, "gliner_labels": None})
     assert "there is no column 'text' (--text-key), but ['body']" in str(other.content)
