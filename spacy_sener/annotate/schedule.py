@@ -3,7 +3,8 @@
 A worker has one piece of work at a time, so that it is known what it died of. Where it dies,
 another is started in its place and the block done again, as memory may have been short for a
 moment; then its halves, and theirs, until one document is left that takes its worker with it. That
-one becomes a `Failure`, and all others are annotated.
+one becomes a `Failure`, by its place, as who reads it here may die of it as well; and all others
+are annotated.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .documents import Block, Item
-from .worker import Answer, Done, Failed, Failure, Message, Ready, name_of
+from .worker import Answer, Done, Failed, Failure, Message, Ready
 
 ATTEMPTS = 2
 """At a whole block, and at a single document, before it is given up."""
 LOST_IN_A_ROW = 20
-"""Pieces, or starts, for each worker, that may fail with nothing done between them."""
+"""Pieces, or starts, for each worker, that may fail with nothing done or found between them."""
+GIVEN_UP_IN_A_ROW = 50
+"""Documents that may be given up with none done between them."""
 
 
 class Engine(Protocol):
@@ -91,6 +94,7 @@ class Schedule:
         self._busy: dict[Any, _Piece] = {}
         self._was_ready = False
         self._lost_in_a_row = 0
+        self._given_up_in_a_row = 0
 
     def run(self) -> None:
         """Returns when all is done. Raises RuntimeError if no worker can do anything."""
@@ -128,6 +132,7 @@ class Schedule:
             return
         assert piece is not None
         self._lost_in_a_row = 0
+        self._given_up_in_a_row = 0
         self._answer(piece, message)
 
     def _lose(self, worker: Any, piece: _Piece | None, message: Failed) -> None:
@@ -153,8 +158,18 @@ class Schedule:
         elif len(piece.items) > 1:
             self._queue.extendleft(reversed(piece.halves()))
         else:
-            item = piece.items[0]
-            self._answer(piece, Done([Failure(name_of(item), item.place, reason)]))
+            self._give_up(piece, reason)
+
+    def _give_up(self, piece: _Piece, reason: str) -> None:
+        place = piece.items[0].place
+        self._lost_in_a_row = 0
+        self._given_up_in_a_row += 1
+        if self._given_up_in_a_row > GIVEN_UP_IN_A_ROW:
+            raise RuntimeError(
+                f"{self._given_up_in_a_row} documents in a row ended their workers, and none was "
+                f"annotated; the last is {place}: {reason}"
+            )
+        self._answer(piece, Done([Failure(place, place, reason)]))
 
     def _answer(self, piece: _Piece, done: Done) -> None:
         assert len(done.answers) == len(piece.items)

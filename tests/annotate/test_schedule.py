@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_sener.annotate.documents import Block, Item
-from spacy_sener.annotate.schedule import LOST_IN_A_ROW, Schedule
+from spacy_sener.annotate.schedule import GIVEN_UP_IN_A_ROW, LOST_IN_A_ROW, Schedule
 from spacy_sener.annotate.worker import Answer, Done, Failed, Failure, Message, Ready
 
 
@@ -97,7 +97,7 @@ def test_each_document_is_answered_once(
         answers = finished.pop(block.number)
         for place, answer in zip(expected, answers, strict=True):
             if place in deadly:
-                assert answer == Failure(int(place.split(":")[1]), place, "lost")
+                assert answer == Failure(place, place, "lost")
             else:
                 assert answer == {"doc_id": place}
     assert not finished
@@ -125,10 +125,27 @@ def test_no_more_workers_than_blocks_and_none_for_nothing() -> None:
     assert engine.n_started == 0
 
 
+def test_deadly_documents_side_by_side_do_not_end_the_run() -> None:
+    deadly = {f"0:{i}" for i in range(GIVEN_UP_IN_A_ROW)}
+    for n_workers in (1, 3):
+        _, finished = run(Engine(deadly, random.Random(0)), [1000, 1], n_workers)
+        failures = {answer.place for answer in finished[0] if isinstance(answer, Failure)}
+        assert failures == deadly
+
+
 def test_where_nobody_lives_the_run_ends() -> None:
     everything = {f"{number}:{i}" for number in range(9) for i in range(50)}
     engine = Engine(everything, random.Random(0))
-    with pytest.raises(RuntimeError, match=r"workers in a row were lost.*: lost"):
+    with pytest.raises(RuntimeError, match=r"51 documents in a row .* the last is \d:\d+: lost"):
+        run(engine, [50] * 9, 2)
+    assert engine.n_started <= 3 * GIVEN_UP_IN_A_ROW + 20
+    assert engine.alive == set()
+
+
+def test_where_no_worker_starts_the_run_ends() -> None:
+    engine = Engine(set(), random.Random(0))
+    engine.message = lambda items: Failed("killed", died=True)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match=r"workers in a row were lost.*: killed"):
         run(engine, [50] * 9, 2)
     assert engine.n_started <= 2 * LOST_IN_A_ROW + 2
     assert engine.alive == set()
