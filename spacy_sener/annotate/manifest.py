@@ -39,30 +39,44 @@ def check_manifest(folder: Path, manifest: Fields) -> None:
     folder holds something else.
     """
     path = folder / MANIFEST
-    if path.is_file() and any(folder.glob("part-*")):
-        _compare(path, manifest)
-        return
-    others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
-    if others and not path.is_file():
+    if path.is_file():
+        before = _read(path, manifest)
+        if any(folder.glob("part-*")):
+            _compare(folder, before, manifest)
+            return
+    elif others := [file.name for file in folder.iterdir() if not file.name.startswith(".")]:
         raise ValueError(f"{folder} holds something else ({others[0]}): name a new folder")
     with create_text(path) as file:
         file.write(json.dumps(manifest, indent=1) + "\n")
 
 
-def _compare(path: Path, manifest: Fields) -> None:
+def _read(path: Path, manifest: Fields) -> dict[str, dict[str, Any]]:
+    """The manifest of a folder, which must have what ours has: many programs write such a file."""
     try:
         before: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf8"))
-        changed = [
-            f"{group}: {name} was {before[group][name]} and is {value}"
+        if all(
+            values.keys() <= before[group].keys()
             for group, values in manifest.items()
-            for name, value in values.items()
-            if group != MADE_BY and before[group][name] != value
-        ]
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{path} is damaged, or of another version: name a new folder") from error
+            if group != MADE_BY
+        ):
+            return before
+    except (ValueError, LookupError, TypeError, AttributeError):
+        pass
+    raise ValueError(
+        f"{path} is damaged, of another version, or of another program: name a new folder"
+    )
+
+
+def _compare(folder: Path, before: dict[str, dict[str, Any]], manifest: Fields) -> None:
+    changed = [
+        f"{group}: {name} was {before[group][name]} and is {value}"
+        for group, values in manifest.items()
+        for name, value in values.items()
+        if group != MADE_BY and before[group][name] != value
+    ]
     if changed:
         raise ValueError(
-            f"{path.parent} was begun with something else. Go on with that, or name a new folder.\n"
+            f"{folder} was begun with something else. Go on with that, or name a new folder.\n"
             + "\n".join(changed)
         )
 

@@ -97,6 +97,16 @@ def test_other_runs_and_other_folders_are_refused(tmp_path: Path) -> None:
         opening(tmp_path).__enter__()
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", '{"name": "an app", "settings": {}, "input": {}}'])
+def test_the_folder_of_another_program_stays_as_it_is(tmp_path: Path, content: str) -> None:
+    theirs = {"manifest.json": content, "journal.jsonl": "theirs", "done.json": "too"}
+    for name, text in theirs.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged, .* of another program"):
+        opening(tmp_path).__enter__()
+    assert {path.name: path.read_text() for path in tmp_path.glob("[!.]*")} == theirs
+
+
 def test_where_nothing_is_finished_all_may_change(tmp_path: Path) -> None:
     with opening(tmp_path):
         pass
