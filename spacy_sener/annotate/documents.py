@@ -54,7 +54,12 @@ def find_files(path: Path) -> list[Path]:
     """
     kinds = ", ".join(SUFFIXES)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES)
+        # Not `is_file`: a link to nowhere is an error, and not passed over.
+        files = sorted(
+            file
+            for file in path.rglob("*")
+            if plain_suffix(file) in SUFFIXES and not file.is_dir()
+        )
         if not files:
             raise ValueError(f"{path} has no files that end in one of {kinds}")
         return files

@@ -119,6 +119,21 @@ def test_which_files(tmp_path: Path) -> None:
         find_files(tmp_path / "a.csv")
 
 
+def test_folders_named_like_files(tmp_path: Path) -> None:
+    """As Spark makes them: the files in them are read."""
+    for name in ("x.parquet/part-0.txt", "notes.txt/a.txt", "y.jsonl/z.jsonl/b.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("one")
+    assert [item.place for item in items(tmp_path)] == [
+        "notes.txt/a.txt",
+        "x.parquet/part-0.txt",
+        "y.jsonl/z.jsonl/b.jsonl:1",
+    ]
+    (tmp_path / "link.txt").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError):
+        items(tmp_path)
+
+
 def test_a_change_of_the_input_is_seen(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
