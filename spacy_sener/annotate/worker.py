@@ -21,6 +21,7 @@ from ..corpora.asked_labels import read_labels
 from ..corpora.jsonl import required
 from ..corpora.records import check_id
 from ..corpora.report import Report
+from ..corpora.unique_keys import unique_keys
 from ..extensions import LABELS
 from ..scores import span_scores
 from .documents import Fields, Item, Unreadable
@@ -219,7 +220,7 @@ def _fields(item: Item) -> Fields:
     if isinstance(content, Unreadable):
         raise ValueError(str(content))
     if isinstance(content, bytes):
-        content = json.loads(content.decode("utf-8-sig"))
+        content = json.loads(content.decode("utf-8-sig"), object_pairs_hook=unique_keys)
     if not isinstance(content, dict):
         raise ValueError(f"expected a JSON object, but found {type(content).__name__}")
     return content

@@ -76,6 +76,7 @@ def test_what_is_wrong_with_a_document_is_said_and_the_others_are_answered(marki
         "half a pair": (rb'{"text": "\ud800"}', "surrogates not allowed"),
         "no name": (b'{"text": "x", "id": [1]}', "a document's name should be a string or a num"),
         "not a number": (b'{"text": "x", "id": NaN}', "should be a finite number"),
+        "two texts": (b'{"text": "x", "text": "y"}', "the key 'text' comes twice"),
         "unreadable": (Unreadable("torn"), "torn"),
         "raises": ({"text": f"{BAD} {NAME}"}, "ValueError: this one is bad"),
     }
