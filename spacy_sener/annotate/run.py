@@ -22,6 +22,10 @@ from .worker import Answer, Task
 ENGINES = ("local", "ray")
 
 
+class WrongOption(ValueError):
+    """One that no repetition makes right."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to read and write, and who does it; what is done is a `worker.Task`."""
@@ -42,13 +46,13 @@ class Settings:
             ("format", self.file_format, FORMATS),
         ):
             if value not in choices:
-                raise ValueError(f"--{name} should be one of {', '.join(choices)}, not {value!r}")
+                raise WrongOption(f"--{name} should be one of {', '.join(choices)}, not {value!r}")
         for name in ("block_size", "n_process"):
             if getattr(self, name) < 1:
                 option = name.replace("_", "-")
-                raise ValueError(f"--{option} must be 1 or more, not {getattr(self, name)}")
+                raise WrongOption(f"--{option} must be 1 or more, not {getattr(self, name)}")
         if self.engine == "local" and self.gpus_per_worker:
-            raise ValueError("--gpus-per-worker is for --engine ray; --gpu-id names a GPU here")
+            raise WrongOption("--gpus-per-worker is for --engine ray; --gpu-id names a GPU here")
 
 
 DEFAULT = Settings()
@@ -59,11 +63,13 @@ def annotate_files(
 ) -> Output:
     """Annotate all documents of a file or folder, but for blocks that are finished.
 
-    Returns the numbers. Raises ValueError for settings that do not fit, for an output that was
+    Returns the numbers. Raises WrongOption for settings that do not fit; ValueError for an output that was
     begun with another model, input or setting, for an input that changes meanwhile, and at more
     than `max_errors`; OSError where a file cannot be read or written; RuntimeError if the model
     cannot be loaded, or no worker lives.
     """
+    if settings.engine == "ray" and task.gpu_id >= 0:
+        raise WrongOption("--gpu-id is for --engine local; here --gpus-per-worker asks for GPUs")
     files = find_files(input_path)
     if input_path.resolve() in (output_path.resolve(), *output_path.resolve().parents):
         raise ValueError(f"OUTPUT should not be in {input_path}: it would be read as well")
@@ -91,6 +97,7 @@ def annotate_files(
             bar.update(len(answers))
             _check_errors(output, settings.max_errors)
 
+        _check_errors(output, settings.max_errors)  # those of the run that this one goes on with
         blocks = read_blocks(
             input_path, files, text_key=task.text_key, block_size=settings.block_size
         )
@@ -129,8 +136,6 @@ def _engine(task: Task, settings: Settings) -> Iterator[Engine]:
     if settings.engine == "local":
         yield LocalEngine(replace(task, threads=_threads(settings.n_process)))
         return
-    if task.gpu_id >= 0:
-        raise ValueError("--gpu-id is for --engine local; here --gpus-per-worker asks for GPUs")
     with ray_engine(
         replace(task, gpu_id=0 if settings.gpus_per_worker else -1),  # the first that it may see
         address=settings.ray_address,

@@ -9,7 +9,7 @@ import typer
 from wasabi import msg
 
 from ..annotate.output import ERRORS, FORMATS
-from ..annotate.run import Settings, annotate_files
+from ..annotate.run import Settings, WrongOption, annotate_files
 from ..annotate.worker import Task
 from .app import app
 from .options import Code, UseGPU
@@ -50,20 +50,20 @@ def annotate_cli(
         int, typer.Option(help="Most documents in a block, and so in a part of the output")
     ] = DEFAULT.block_size,
     batch_size: Annotated[
-        int | None, typer.Option(help="Documents in a batch  [default: the pipeline's]")
+        int | None, typer.Option(min=1, help="Documents in a batch  [default: the pipeline's]")
     ] = None,
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Do blocks again that have errors")
     ] = False,
     max_errors: Annotated[
-        int | None, typer.Option(help="Stop at more documents with errors  [default: never]")
+        int | None, typer.Option(min=0, help="Stop at more documents with errors  [default: never]")
     ] = None,
     use_gpu: UseGPU = -1,
     gpus_per_worker: Annotated[
-        float, typer.Option(help="ray: GPUs of an actor, or a part of one")
+        float, typer.Option(min=0, help="ray: GPUs of an actor, or a part of one")
     ] = DEFAULT.gpus_per_worker,
     cpus_per_worker: Annotated[
-        float, typer.Option(help="ray: CPUs of an actor, or a part of one")
+        float, typer.Option(min=0, help="ray: CPUs of an actor, or a part of one")
     ] = DEFAULT.cpus_per_worker,
     ray_address: Annotated[
         str | None,
@@ -74,7 +74,7 @@ def annotate_cli(
     """Annotate files with any number of documents; the same command goes on after a break.
 
     Exit codes: 0 all documents are annotated; 3 all are done, and those in errors.jsonl could not
-    be annotated; 1 the run failed, and says why; 130 it was interrupted.
+    be annotated; 1 the run failed, and says why; 2 an option is wrong; 130 it was interrupted.
     """
     try:
         settings = Settings(
@@ -98,6 +98,10 @@ def annotate_cli(
             gpu_id=use_gpu,
         )
         output = annotate_files(task, input_path, output_path, settings=settings)
+    except WrongOption as error:
+        raise typer.BadParameter(str(error)) from error
+    except MemoryError as error:
+        msg.fail(f"There is too little memory: {error}", exits=1)
     except (OSError, ValueError, RuntimeError) as error:
         msg.fail(str(error), exits=1)
     except KeyboardInterrupt:

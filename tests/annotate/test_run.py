@@ -53,7 +53,8 @@ def n_finished(output: Path) -> int:
 def test_documents_that_raise_or_kill_stop_no_other(marking: Path, tmp_path: Path) -> None:
     texts = [f"one {NAME}", f"{BAD} two", f"three {DEADLY}", f"{NAME} four", "five", "six"]
     source, output = write_texts(tmp_path / "in.jsonl", texts), tmp_path / "out"
-    result = command(marking, source, output, "--block-size", 1, "-n", 2, "--with-text")
+    arguments = (marking, source, output, "--block-size", 1, "-n", 2, "--with-text")
+    result = command(*arguments)
     assert result.exit_code == 3, result.output
     assert "Annotated 4 documents" in shown(result)
     assert "2 could not be annotated" in shown(result)
@@ -71,6 +72,10 @@ def test_documents_that_raise_or_kill_stop_no_other(marking: Path, tmp_path: Pat
     assert "this one is bad" in errors["in.jsonl:2"]
     assert "its worker died: SIGKILL" in errors["in.jsonl:3"]
     assert lines(output / "done.json") == [{"documents": 4, "errors": 2, "parts": 6}]
+
+    again = command(*arguments, "--max-errors", 1)  # too many were met before
+    assert again.exit_code == 1
+    assert "2 documents could not be annotated, more than --max-errors = 1" in shown(again)
 
 
 @pytest.mark.parametrize(
@@ -116,16 +121,30 @@ def test_what_is_refused(marking: Path, tmp_path: Path) -> None:
         ((marking, tmp_path / "none", output), "there is no file or folder"),
         ((tmp_path / "none", source, output), "there is no pipeline"),
         ((marking, tmp_path, output), "OUTPUT should not be in"),
-        ((marking, source, output, "--engine", "spark"), "should be one of local, ray"),
-        ((marking, source, output, "--format", "csv"), "should be one of jsonl, jsonl.gz, parq"),
-        ((marking, source, output, "--block-size", 0), "--block-size must be 1 or more, not 0"),
-        ((marking, source, output, "--gpus-per-worker", 1), "is for --engine ray"),
-        ((marking, source, output, "--engine", "ray", "-g", 0), "is for --engine local"),
     ):
         result = command(*arguments)
         assert result.exit_code == 1
         assert message in shown(result)
-    assert not list(output.glob("part-*"))
+    assert not output.exists()
+
+
+def test_wrong_options(marking: Path, tmp_path: Path) -> None:
+    """They have an exit code of their own, so that a queue does not repeat them."""
+    source, output = write_texts(tmp_path / "in.jsonl", [NAME]), tmp_path / "out"
+    for arguments, message in (
+        (("--engine", "spark"), "should be one of local, ray"),
+        (("--format", "csv"), "should be one of jsonl, jsonl.gz, parq"),
+        (("--block-size", 0), "--block-size must be 1 or more, not 0"),
+        (("--n-process", 0), "--n-process must be 1 or more, not 0"),
+        (("--batch-size", 0), "--batch-size"),
+        (("--max-errors", -1), "--max-errors"),
+        (("--gpus-per-worker", 1), "is for --engine ray"),
+        (("--engine", "ray", "-g", 0), "is for --engine local"),
+    ):
+        result = command(marking, source, output, *arguments)
+        assert result.exit_code == 2, result.output
+        assert message in shown(result)
+    assert not output.exists()
 
 
 @pytest.mark.slow
