@@ -56,9 +56,7 @@ def find_files(path: Path) -> list[Path]:
     if path.is_dir():
         # Not `is_file`: a link to nowhere is an error, and not passed over.
         files = sorted(
-            file
-            for file in path.rglob("*")
-            if plain_suffix(file) in SUFFIXES and not file.is_dir()
+            file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES and not file.is_dir()
         )
         if not files:
             raise ValueError(f"{path} has no files that end in one of {kinds}")

@@ -22,7 +22,7 @@ from .worker import Answer, Task
 ENGINES = ("local", "ray")
 
 
-class WrongOption(ValueError):
+class OptionError(ValueError):
     """One that no repetition makes right."""
 
 
@@ -46,13 +46,13 @@ class Settings:
             ("format", self.file_format, FORMATS),
         ):
             if value not in choices:
-                raise WrongOption(f"--{name} should be one of {', '.join(choices)}, not {value!r}")
+                raise OptionError(f"--{name} should be one of {', '.join(choices)}, not {value!r}")
         for name in ("block_size", "n_process"):
             if getattr(self, name) < 1:
                 option = name.replace("_", "-")
-                raise WrongOption(f"--{option} must be 1 or more, not {getattr(self, name)}")
+                raise OptionError(f"--{option} must be 1 or more, not {getattr(self, name)}")
         if self.engine == "local" and self.gpus_per_worker:
-            raise WrongOption("--gpus-per-worker is for --engine ray; --gpu-id names a GPU here")
+            raise OptionError("--gpus-per-worker is for --engine ray; --gpu-id names a GPU here")
 
 
 DEFAULT = Settings()
@@ -63,13 +63,13 @@ def annotate_files(
 ) -> Output:
     """Annotate all documents of a file or folder, but for blocks that are finished.
 
-    Returns the numbers. Raises WrongOption for settings that do not fit; ValueError for an output that was
-    begun with another model, input or setting, for an input that changes meanwhile, and at more
-    than `max_errors`; OSError where a file cannot be read or written; RuntimeError if the model
-    cannot be loaded, or no worker lives.
+    Returns the numbers. Raises OptionError for settings that do not fit; ValueError for an output
+    that was begun with another model, input or setting, for an input that changes meanwhile, and at
+    more than `max_errors`; OSError where a file cannot be read or written; RuntimeError if the
+    model cannot be loaded, or no worker lives.
     """
     if settings.engine == "ray" and task.gpu_id >= 0:
-        raise WrongOption("--gpu-id is for --engine local; here --gpus-per-worker asks for GPUs")
+        raise OptionError("--gpu-id is for --engine local; here --gpus-per-worker asks for GPUs")
     files = find_files(input_path)
     if input_path.resolve() in (output_path.resolve(), *output_path.resolve().parents):
         raise ValueError(f"OUTPUT should not be in {input_path}: it would be read as well")

@@ -9,7 +9,7 @@ import typer
 from wasabi import msg
 
 from ..annotate.output import ERRORS, FORMATS
-from ..annotate.run import Settings, WrongOption, annotate_files
+from ..annotate.run import OptionError, Settings, annotate_files
 from ..annotate.worker import Task
 from .app import app
 from .options import Code, UseGPU
@@ -98,7 +98,7 @@ def annotate_cli(
             gpu_id=use_gpu,
         )
         output = annotate_files(task, input_path, output_path, settings=settings)
-    except WrongOption as error:
+    except OptionError as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError as error:
         msg.fail(f"There is too little memory: {error}", exits=1)
