@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+from .xz import open_xz
+
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": open_xz}
 
 # The most that is held in memory at once: of a packed file, whose size says nothing, and of a line
 # or text. Whole books are a hundredth of that.
