@@ -156,7 +156,7 @@ class TorchShim(Shim):
     def set_moment(self, optimizer: AdamW, name: str, moment: str, value: Tensor) -> None:
         """Let updates by this optimizer go on with what `moments` gave."""
         torch_adamw, p = self._adamw(optimizer), self.module.get_parameter(name)
-        torch_adamw.state[p][moment] = value if moment == "step" else value.to(p)
+        torch_adamw.state[p][moment] = value.to(p.device)
 
     @contextlib.contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
@@ -232,7 +232,8 @@ class TorchShim(Shim):
 
     def _adamw(self, optimizer: AdamW) -> torch.optim.AdamW:
         if self._optimizer is None or self._made_for is None or self._made_for() is not optimizer:
-            self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2))
+            # Fused: one pass through the memory of each parameter, in place of a dozen.
+            self._optimizer = torch.optim.AdamW(self._groups(optimizer.L2), fused=True)
             self._made_for = weakref.ref(optimizer)
         return cast(torch.optim.AdamW, self._optimizer)
 

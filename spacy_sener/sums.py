@@ -19,10 +19,11 @@ def write_sums(folder: Path, names: Iterable[str]) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf8")
 
 
-def check_sums(folder: Path, *, but: Iterable[str] = ()) -> None:
+def check_sums(folder: Path, names: Iterable[str], *, but: Iterable[str] = ()) -> None:
     """Raise ValueError if a file is not what it was when the checksums were written, or is gone.
 
-    but: names of files that are of no matter. Warns where there are no checksums.
+    names: of files that must have a checksum if they are there. but: of files that are of no
+    matter. Warns where there are no checksums.
     """
     path = folder / SUMS
     if not path.is_file():
@@ -32,12 +33,23 @@ def check_sums(folder: Path, *, but: Iterable[str] = ()) -> None:
             stacklevel=2,
         )
         return
+    expected, ignored = _read(path), set(but)
+    for name in set(names) - expected.keys() - ignored:
+        if (folder / name).exists():
+            raise ValueError(f"{path} is damaged: it has no checksum of {name}.")
+    for name in expected.keys() - ignored:
+        _check(folder / name, expected[name])
+
+
+def _read(path: Path) -> dict[str, str]:
+    """The digests by the names of their files, which lie beside it."""
+    digests = {}
     for line in path.read_text(encoding="utf8").splitlines():
         match = LINE.fullmatch(line)
         if match is None or Path(match[2]).name != match[2]:
             raise ValueError(f"{path} is damaged: {line[:80]!r} is no checksum of a file.")
-        if match[2] not in but:
-            _check(folder / match[2], match[1])
+        digests[match[2]] = match[1]
+    return digests
 
 
 def _check(file: Path, expected: str) -> None:

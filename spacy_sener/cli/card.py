@@ -62,10 +62,16 @@ def card(
     reports = [each for named in read_reports([report_path]).values() for each in named]
     if len(reports) != 1:
         raise ValueError(f"{report_path} holds {len(reports)} reports: name one of them")
-    if Path(reports[0]["model"]).resolve() != model.resolve():
-        msg.warn(f"The report is of '{reports[0]['model']}': is that this pipeline?")
     published = None if name is None else f"{meta['lang']}_{name}"
-    text = model_card(meta, reports[0], corpus=corpus, name=published)
+    try:
+        text = model_card(meta, reports[0], corpus=corpus, name=published)
+        reported = reports[0]["model"]
+    except KeyError as error:
+        raise ValueError(
+            f"{report_path}, or {meta_path}, is not whole: it has no {error}"
+        ) from error
+    if Path(reported).resolve() != model.resolve():
+        msg.warn(f"The report is of {reported!r}: is that this pipeline?")
     with written_whole(path) as part:
         part.write_text(text, encoding="utf8")
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +16,12 @@ from spacy.util import load_config, load_model
 from thinc.api import set_gpu_allocator
 from wasabi import msg
 
-from ..training.loop import state_folder, train
+from ..training.loop import output_folder, state_folder, train
 from ..training.progress import Saved
 from .app import app
 from .options import Code, UseGPU
 
+EVALUATIONS = "training.eval_frequency"
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -38,19 +41,20 @@ def train_cli(
     """
     overrides = parse_config_overrides(context.args)
     import_code(code_path)
-    if state_folder(output_path).exists():
-        msg.fail(
-            f"{output_path} has a run that is not done. Go on with it: python -m spacy sener "
-            f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}.",
-            exits=1,
-        )
-    setup_gpu(use_gpu)
-    with show_validation_error(config_path):
-        config = load_config(config_path, overrides=overrides, interpolate=False)
-    with show_validation_error(config_path, hint_fill=False):
-        nlp = init_nlp(config, use_gpu=use_gpu)
-    clean_output_dir(output_path)
-    _run(nlp, output_path, use_gpu, None)
+    with _alone_in(output_path):
+        if state_folder(output_path).exists():
+            msg.fail(
+                f"{output_path} has a run that is not done. Go on with it: python -m spacy sener "
+                f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}.",
+                exits=1,
+            )
+        setup_gpu(use_gpu)
+        with show_validation_error(config_path):
+            config = load_config(config_path, overrides=overrides, interpolate=False)
+        with show_validation_error(config_path, hint_fill=False):
+            nlp = init_nlp(config, use_gpu=use_gpu)
+        clean_output_dir(output_path)
+        _run(nlp, output_path, use_gpu, None)
 
 
 @app.command("resume", context_settings=OVERRIDES)
@@ -68,19 +72,31 @@ def resume_cli(
     train longer (--training.max_steps 2000), or where files have moved (--paths.train ...).
     """
     overrides = parse_config_overrides(context.args)
+    if EVALUATIONS in overrides:
+        raise typer.BadParameter(f"--{EVALUATIONS} cannot change: what is done is counted by it")
     import_code(code_path)
-    setup_gpu(use_gpu)
-    try:
-        saved = Saved.from_disk(state_folder(output_path))
-        nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
-    except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
-    msg.info(f"Going on after step {saved.progress.step}")
-    _run(nlp, output_path, use_gpu, saved)
+    with _alone_in(output_path):
+        setup_gpu(use_gpu)
+        try:
+            saved = Saved.from_disk(state_folder(output_path))
+            nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
+        except (OSError, ValueError) as error:
+            msg.fail(str(error), exits=1)
+        msg.info(f"Going on after step {saved.progress.step}")
+        _run(nlp, output_path, use_gpu, saved)
+
+
+@contextmanager
+def _alone_in(output_path: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(output_folder(output_path))
+        except (OSError, ValueError) as error:
+            msg.fail(str(error), exits=1)
+        yield
 
 
 def _run(nlp: Language, output_path: Path, use_gpu: int, saved: Saved | None) -> None:
-    output_path.mkdir(parents=True, exist_ok=True)
     allocator = nlp.config["training"]["gpu_allocator"]
     if use_gpu >= 0 and allocator:
         set_gpu_allocator(nlp.config.interpolate()["training"]["gpu_allocator"])

@@ -132,7 +132,8 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 @contextmanager
 def folder_replaced_whole(path: Path) -> Iterator[Path]:
     """As `folder_written_whole`, for a folder of ours that may be there, and then is removed."""
-    part, old = (path.with_name(f".{what}-{path.name}") for what in ("part", "old"))
+    part, old = path.with_name(f".part-{path.name}"), _old(path)
+    restore_folder(path)
     for left in (part, old):
         shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
     try:
@@ -141,8 +142,19 @@ def folder_replaced_whole(path: Path) -> Iterator[Path]:
             path.replace(old)
         part.replace(path)
     finally:
+        restore_folder(path)
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def restore_folder(path: Path) -> None:
+    """Put a folder back that `folder_replaced_whole` had taken away when its process was killed."""
+    if not path.exists() and _old(path).exists():
+        _old(path).replace(path)
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".old-{path.name}")
 
 
 @contextmanager

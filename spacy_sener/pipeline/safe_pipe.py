@@ -35,12 +35,18 @@ class SafePipe(TrainablePipe):
         """
         batches: Iterator[list[Doc]] = minibatch(stream, size=batch_size)  # type: ignore[no-untyped-call]
         for docs in batches:
-            try:
-                self.set_annotations(docs, self.predict(docs))
-            except Exception:  # whatever it is, the error handler is told of it
-                yield from (doc for doc in map(self, docs) if doc is not None)
-            else:
+            if self._annotated(docs):
                 yield from docs
+            else:
+                yield from (doc for doc in map(self, docs) if doc is not None)
+
+    def _annotated(self, docs: list[Doc]) -> bool:
+        """Whether all went well. If not, nothing holds what the failure had in memory."""
+        try:
+            self.set_annotations(docs, self.predict(docs))
+        except Exception:  # whatever it is, it is raised again by the document that it is of
+            return False
+        return True
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save to a folder, with checksums. A file that was there is replaced at the end, whole."""
@@ -55,7 +61,7 @@ class SafePipe(TrainablePipe):
         """
         max_pieces = self.model.attrs["max_pieces"]
         with self._loading(f"the folder '{path}'", exclude):
-            check_sums(Path(path), but=exclude)
+            check_sums(Path(path), SAVED, but=exclude)
             super().from_disk(path, exclude=exclude)
         self.model.attrs["max_pieces"] = max_pieces
         return self

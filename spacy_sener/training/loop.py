@@ -9,9 +9,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.loop import (
@@ -26,7 +28,7 @@ from spacy.training.loop import (
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, fix_random_seed
 
-from ..corpora.files import folder_replaced_whole
+from ..corpora.files import folder_replaced_whole, restore_folder
 from .progress import Progress, Saved
 from .stopping import stopping
 
@@ -37,6 +39,23 @@ STATE = "training"
 def state_folder(output_path: Path) -> Path:
     """Where a run that is not done has its state."""
     return output_path / DIR_MODEL_LAST / STATE
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[None]:
+    """Have a run's folder, which is made where there is none, for this process alone.
+
+    Models that a killed process was about to replace are put back. Raises ValueError if another run
+    writes there.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path / ".lock", timeout=0):
+            for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
+                restore_folder(path / name)
+            yield
+    except Timeout as error:
+        raise ValueError(f"another run is writing to {path}") from error
 
 
 def train(
@@ -140,15 +159,16 @@ class _Writer:
         self.before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
 
     def write(self, *, with_state: bool, is_best: bool = False) -> None:
-        """Write `model-last`, and copy it to `model-best`, without the state, if it is that."""
+        """Write `model-last`, and the same, without the state, to `model-best`, if it is that.
+
+        The state comes last: where it says that there was a best evaluation, its model is there.
+        """
         last, best = (self.output_path / name for name in (DIR_MODEL_LAST, DIR_MODEL_BEST))
         with folder_replaced_whole(last) as part:
             with self.nlp.use_params(self.optimizer.averages):
                 self.before_to_disk(self.nlp).to_disk(part)
+            if is_best:
+                with folder_replaced_whole(best) as best_part:
+                    shutil.copytree(part, best_part)
             if with_state:
                 self.progress.to_disk(part / STATE, self.nlp, self.optimizer)
-        if is_best:
-            with folder_replaced_whole(best) as part:
-                shutil.copytree(
-                    last, part, ignore=lambda folder, _: [STATE] if Path(folder) == last else []
-                )

@@ -103,7 +103,7 @@ class Saved:
             raise FileNotFoundError(
                 f"There is no {folder / VALUES}: the run is done, or was none of `sener train`."
             )
-        check_sums(folder)
+        check_sums(folder, (VALUES, TENSORS))
         try:
             values = json.loads((folder / VALUES).read_text(encoding="utf8"))
             version = values.pop("version")

@@ -94,6 +94,17 @@ def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: 
     for name in "ab":
         shutil.copytree(made, two / name)
     assert "2 reports" in command(pipeline, two).output
+    figures = srsly.read_json(two / "a" / "report.json")
+    srsly.write_json(two / "a" / "report.json", figures | {"model": "\x1b]0;a title\x07"})
+    result = command(pipeline, two / "a", "--force")
+    assert result.exit_code == 0
+    assert "a title" in result.output
+    assert "\x07" not in result.output
+    del figures["reach"]
+    srsly.write_json(two / "b" / "report.json", figures)
+    result = command(pipeline, two / "b", "--force")
+    assert result.exit_code == 1
+    assert "has no 'reach'" in " ".join(result.output.split())
 
 
 def test_nothing_from_a_file_is_markup(sener: Path, made: Path) -> None:

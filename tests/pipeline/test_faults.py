@@ -1,5 +1,6 @@
 """A bad document, and no memory: the other documents get what they always get."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,26 @@ def test_one_bad_document_costs_no_other_its_answer(
     assert [next(stream).text for _ in range(BAD)] == TEXTS[:BAD]
     with pytest.raises(ZeroDivisionError, match="the fault"):
         next(stream)
+
+
+def test_what_a_failed_batch_had_in_memory_is_gone_when_its_documents_are_done_alone(
+    nlp: Language, before_encoder: Any
+) -> None:
+    held: list[weakref.ref[torch.Tensor]] = []
+    still_there = []
+
+    def fail_together(pieces: torch.Tensor) -> None:
+        if len(pieces) > 1:
+            large = torch.ones(3)
+            held.append(weakref.ref(large))
+            raise ZeroDivisionError("the fault")
+        still_there.append([ref() for ref in held if ref() is not None])
+
+    before_encoder(fail_together)
+    assert len(list(nlp.pipe(TEXTS))) == len(TEXTS)
+    assert held
+    assert still_there
+    assert not any(still_there)
 
 
 def raise_it(name: str, component: Any, docs: list[Doc], error: Exception) -> None:

@@ -98,6 +98,15 @@ def test_a_folder_without_checksums_says_so(folder: Path) -> None:
         assert "sc" in spacy.load(folder)(TEXT).spans
 
 
+def test_checksums_that_leave_a_file_out_are_refused(folder: Path) -> None:
+    path = folder / "sener" / "SHA256SUMS"
+    line = next(line for line in path.read_text().splitlines() if line.endswith("  model"))
+    for text, missing in (("", "cfg|model"), (line, "cfg")):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=f"SHA256SUMS is damaged: it has no .* of ({missing})"):
+            spacy.load(folder)
+
+
 @pytest.mark.parametrize("line", ["../../etc/passwd", "/etc/passwd", "a/b"])
 def test_checksums_are_of_files_in_the_folder(folder: Path, line: str) -> None:
     (folder / "sener" / "SHA256SUMS").write_text(f"{'0' * 64}  {line}\n")

@@ -16,6 +16,7 @@ from thinc.api import Config
 from typer.testing import CliRunner, Result
 
 from spacy_sener.cli import app
+from spacy_sener.training.loop import output_folder
 
 CONFIG = """
 [paths]
@@ -23,9 +24,10 @@ corpus = null
 encoder = null
 losses = null
 stop = null
+in_the_way = null
 
 [vars]
-stop_at = 0
+at = 0
 
 [system]
 seed = 3
@@ -96,9 +98,10 @@ stop = 3
 compound = 1.3
 
 [training.before_update]
-@callbacks = "tests.stop_at.v1"
-step = ${vars.stop_at}
-once = ${paths.stop}
+@callbacks = "tests.disturb.v1"
+step = ${vars.at}
+stop = ${paths.stop}
+in_the_way = ${paths.in_the_way}
 
 [training.logger]
 @loggers = "tests.losses.v1"
@@ -126,14 +129,18 @@ use_averages = false
 """
 
 
-@registry.callbacks("tests.stop_at.v1")
-def stop_at(step: int, once: str | None) -> Callable[[Any, dict[str, Any]], None]:
-    """Ctrl-C, a real one, before this update, if that file is not there yet."""
+@registry.callbacks("tests.disturb.v1")
+def disturb(
+    step: int, stop: str | None, in_the_way: str | None
+) -> Callable[[Any, dict[str, Any]], None]:
+    """Before this update, if that file is not there yet: Ctrl-C, a real one; or the file alone."""
 
     def before_update(nlp: Any, info: dict[str, Any]) -> None:
-        if once is not None and info["step"] == step and not Path(once).exists():
-            Path(once).touch()
-            os.kill(os.getpid(), signal.SIGINT)
+        for path in (stop, in_the_way):
+            if path is not None and info["step"] == step and not Path(path).exists():
+                Path(path).touch()
+                if path == stop:
+                    os.kill(os.getpid(), signal.SIGINT)
 
     return before_update
 
@@ -170,6 +177,14 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def save_config(folder: Path, optimizer: str) -> Path:
+    folder.mkdir()
+    config = Config().from_str(CONFIG + optimizer, interpolate=False)
+    filled = load_model_from_config(config, auto_fill=True, validate=False).config
+    filled.to_disk(folder / "config.cfg", interpolate=False)
+    return folder / "config.cfg"
+
+
 def paths(folder: Path, corpus: Path, encoder: Path) -> list[object]:
     return [
         *("--paths.corpus", corpus),
@@ -193,17 +208,14 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):
-        folder.mkdir()
-        config = Config().from_str(CONFIG + optimizer, interpolate=False)
-        filled = load_model_from_config(config, auto_fill=True, validate=False).config
-        filled.to_disk(folder / "config.cfg", interpolate=False)
+        save_config(folder, optimizer)
     files = [paths(folder, corpus, tiny_encoder) for folder in (whole, parts)]
     # The whole run is spaCy's own.
     command = ["train", whole / "config.cfg", "--output", whole / "out", *files[0]]
     result = CliRunner().invoke(spacy_app, [str(argument) for argument in command])
     assert result.exit_code == 0, result.output
 
-    stop = ["--paths.stop", parts / "stopped", "--vars.stop_at", step]
+    stop = ["--paths.stop", parts / "stopped", "--vars.at", step]
     result = run("train", parts / "config.cfg", "--output", parts / "out", *files[1], *stop)
     assert result.exit_code == 128 + signal.SIGINT, result.output
     assert f"resume {parts / 'out'}" in " ".join(result.output.split())
@@ -226,3 +238,36 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     done = run("resume", parts / "out")
     assert done.exit_code == 1
     assert "the run is done" in " ".join(done.output.split())
+
+
+def test_a_best_model_that_could_not_be_written_is_written_after_all(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
+        in_the_way = folder / "out" / ".part-model-best"
+        fault = ["--paths.in_the_way", in_the_way, "--vars.at", 4] if folder == parts else []
+        result = run("train", config, "--output", folder / "out", *files, *fault)
+        assert result.exit_code == int(folder == parts), result.output
+    assert "Training stopped" in result.output
+    assert in_the_way.is_file()
+    in_the_way.unlink()
+    result = run("resume", parts / "out", "--vars.at", 99)
+    assert result.exit_code == 0, result.output
+    assert "after step 3" in result.output
+    assert weights(whole) == weights(parts)
+
+
+def test_what_a_folder_and_a_run_cannot_be_used_for(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    config, out = save_config(tmp_path / "run", ADAM), tmp_path / "run" / "out"
+    with output_folder(out):
+        for command in (["train", config, "--output", out], ["resume", out]):
+            result = run(*command, *paths(out, corpus, tiny_encoder))
+            assert result.exit_code == 1
+            assert "another run is writing" in " ".join(result.output.split())
+    result = run("resume", out, "--training.eval_frequency", 2)
+    assert result.exit_code == 2
+    assert "training.eval_frequency cannot change" in " ".join(result.output.split())
