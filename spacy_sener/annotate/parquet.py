@@ -8,7 +8,7 @@ from typing import Any
 
 from ..corpora import files
 from ..extensions import LABELS
-from .parquet_pages import BYTES_OF_A_VALUE, largest_page
+from .parquet_pages import BYTES_OF_A_VALUE, largest_pages
 
 ID_KEYS = ("doc_id", "id")
 BATCH, BATCH_BYTES = 256, 1 << 26
@@ -75,13 +75,16 @@ def _read_rows(parquet: Any, path: Path, text_key: str) -> Iterator[dict[str, An
             path, metadata=metadata, read_dictionary=listed, pre_buffer=False, buffer_size=BUFFER
         ) as file,
     ):
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            # No value is larger than a page; all rows of a batch may have one and the same.
-            largest = sum(largest_page(pages, group.column(i)) for i in ours)
+        # No value is larger than a page; all rows of a batch may have one and the same.
+        groups = zip(range(metadata.num_row_groups), largest_pages(pages, ours), strict=True)
+        n_rows = 0
+        for number, largest in groups:
             size = max(1, min(BATCH, BATCH_BYTES // max(1, largest)))
             for batch in file.iter_batches(size, row_groups=[number], columns=names):
                 yield from _rows(batch)
+                n_rows += batch.num_rows
+    if n_rows != metadata.num_rows:
+        raise ValueError(f"there are {n_rows} rows, and {metadata.num_rows} by the footer")
 
 
 def _columns(schema: Any, text_key: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Parquet files of any writer are read, in bounded memory, and no row takes others with it."""
 
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from spacy_sener.annotate import parquet as ours
 from spacy_sener.annotate.parquet import read_rows
+from spacy_sener.annotate.parquet_pages import _struct
 from spacy_sener.corpora import files
 
 arrow = pytest.importorskip("pyarrow")
@@ -119,6 +121,37 @@ def test_headers_that_are_no_headers(tmp_path: Path) -> None:
         path.write_bytes(data[:4] + start + data[4 + len(start) :])
         with pytest.raises(ValueError, match=message):
             rows(path)
+
+
+def test_any_damaged_byte(tmp_path: Path) -> None:
+    """Nothing but ValueError, and no row is lost. Some end the process in pyarrow's metadata."""
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"text": ["one"], "gliner_labels": [LABELS]}), path)
+    data = path.read_bytes()
+    n_refused = 0
+    for place, byte in itertools.product(range(len(data)), (0, 0x9C)):
+        path.write_bytes(data[:place] + bytes([byte]) + data[place + 1 :])
+        try:
+            assert len(rows(path)) == 1
+        except ValueError:
+            n_refused += 1
+    assert n_refused > 200
+    path.write_bytes(data[:-8] + b"\xff\xff\xff\x7fPAR1")
+    with pytest.raises(ValueError, match=r"Parquet|footer"):
+        rows(path)
+
+
+def test_headers_may_hold_what_is_not_asked_for() -> None:
+    """Fields of all types, also such as are not there yet."""
+    skipped = b"\x11\x12\x13\x07\x17" + bytes(8) + b"\x18\x02ab"
+    lists = b"\x19\x35\x02\x02\x02\x19\x21\x01\x02\x19\x18\x01a\x19\xf3\x10" + bytes(16)
+    struct = b"\x1c\x15\x03\x00\x19\x2c\x15\x04\x00\x00\x05\xc8\x01\x08\x00"
+    fields = _struct(io.BytesIO(skipped + lists + struct))
+    nothing = dict.fromkeys(range(1, 10))
+    assert fields == {**nothing, 10: {1: -2}, 11: [{1: 2}, {}], 100: 4}
+    for endless in (b"\x19\xf3" + b"\xff" * 8 + b"\x7f", b"\x19\x19" * 20, b"\x18\x7f"):
+        with pytest.raises(ValueError, match="header"):
+            _struct(io.BytesIO(endless))
 
 
 def test_a_cell_that_has_no_value_in_python_is_that_of_one_row(tmp_path: Path) -> None:
