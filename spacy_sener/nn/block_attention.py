@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention_pattern import AttentionPattern
-from .dropout import draw
+from .dropout import draw, factors
 
 # Pieces and heads that are worked on together on a CPU, whose caches should hold their scores and
 # feed-forward activations; elsewhere pieces, and all heads.
@@ -189,7 +189,8 @@ class _Attend(torch.autograd.Function):
                 if blocks.dropout > 0:
                     probabilities = chunk.probabilities()
                     drawn.append(draw(probabilities, blocks.dropout))
-                    blocked = _dropped(probabilities, drawn[-1], blocks.dropout) @ chunk.value
+                    left = factors(drawn[-1], blocks.dropout, query.dtype)
+                    blocked = left.mul_(probabilities) @ chunk.value
                 else:
                     blocked = F.scaled_dot_product_attention(
                         chunk.queries,
@@ -222,8 +223,9 @@ class _Attend(torch.autograd.Function):
                 of_scores = of_context @ chunk.value.mT
                 dropped = probabilities
                 if drawn:
-                    of_scores = _dropped(of_scores, drawn[i], blocks.dropout)
-                    dropped = _dropped(probabilities, drawn[i], blocks.dropout)
+                    left = factors(drawn[i], blocks.dropout, query.dtype)
+                    of_scores = of_scores.mul_(left)
+                    dropped = left.mul_(probabilities)
                 _add_around(grad_value[:, part.heads], part, dropped.mT @ of_context, blocks)
                 of_scores = of_scores.sub_(total).mul_(probabilities)
                 of_query = chunk.joined(of_scores @ chunk.key).mul_(blocks.scale)
@@ -266,10 +268,6 @@ def _chunk(
 def _write(x: Tensor, part: _Part, rows: Tensor) -> None:
     """Put rows of a part in their place, but for those beyond the last query."""
     x[:, part.heads, part.rows] = rows[:, :, : x.shape[2] - part.rows.start]
-
-
-def _dropped(x: Tensor, drawn: Tensor, dropout: float) -> Tensor:
-    return x.masked_fill(drawn, 0).mul_(1 / (1 - dropout))
 
 
 def _around(x: Tensor, first: Tensor, pattern: AttentionPattern) -> Tensor:
