@@ -13,6 +13,7 @@ from . import (
     render,
     report,
     self_train,
+    set_threshold,
     train,
 )
 from .app import app
@@ -31,5 +32,6 @@ __all__ = [
     "render",
     "report",
     "self_train",
+    "set_threshold",
     "train",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,11 @@ class Confidence:
             score = PRFScore(tp=tp, fp=int(kept.sum()) - tp, fn=self.n_gold - tp)
             points.append({"threshold": step, **figures(score)})
         return points
+
+
+def best_point(curve: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Where F is highest; of several such thresholds the one next to 0.5, the usual one."""
+    return max(curve, key=lambda point: (point["f"] or 0, -abs(point["threshold"] - 0.5)))
 
 
 def calibration(

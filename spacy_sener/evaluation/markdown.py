@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .confidence import best_point
+
 ERROR_NAMES = {
     "type": "Wrong type",
     "start": "Start off",
@@ -168,7 +170,7 @@ def _confidence(report: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str
         yield _calibration(calibration)
         yield from _picture("reliability.png", "Share of right spans by score", plots)
         yield _bins(calibration["bins"])
-    best = max(curve, key=lambda point: point["f"] or 0)
+    best = best_point(curve)
     if best["f"]:
         yield f"On this data F is highest at a threshold of {best['threshold']:.2f}."
     yield from _picture("thresholds.png", "Precision, recall and F by threshold", plots)

@@ -72,7 +72,7 @@ def from_pipeline(
         run. The components of this package and spaCy's span categorizers take candidates by score,
         the best first, so what they give at their own threshold is what reaches it among these.
     """
-    pipe = _writer(nlp, spans_key)
+    pipe = writer(nlp, spans_key)
     threshold = pipe.cfg.get("threshold") if pipe else None
     lowest = None if threshold is None else min(threshold, lowest_score)
     reach = pipe.model.attrs.get("reach") if pipe else None
@@ -127,7 +127,7 @@ def _no_spans(what: str, spans_key: str, keys: set[str]) -> str:
     )
 
 
-def _writer(nlp: Language, spans_key: str) -> Any:
+def writer(nlp: Language, spans_key: str) -> Any:
     """The last component that is configured to write to the key, or None."""
     writer = None
     for _, pipe in nlp.pipeline:

@@ -1,0 +1,77 @@
+"""`python -m spacy sener set-threshold`: the threshold that suits some annotated data best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from spacy.util import load_model
+from wasabi import msg
+
+from ..corpora.files import create_text
+from ..evaluation.confidence import best_point
+from ..evaluation.markdown import percent
+from ..evaluation.predictions import from_pipeline, require_spans, writer
+from ..evaluation.report import evaluate
+from .app import app
+from .options import Code, UseGPU
+
+
+@app.command("set-threshold")
+def set_threshold_cli(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", exists=True, file_okay=False, help="A pipeline")
+    ],
+    data_path: Annotated[
+        Path, typer.Argument(metavar="DATA", exists=True, help="Annotated data, a .spacy file")
+    ],
+    spans_key: Annotated[str, typer.Option("--spans-key", "-sk", help="Key of doc.spans")] = "sc",
+    use_gpu: UseGPU = -1,
+    code_path: Code = None,
+) -> None:
+    """Change a pipeline's threshold to that of the highest F on DATA, which is read once.
+
+    Use other data to train on, and other data yet for figures to quote.
+    """
+    import_code(code_path)
+    setup_gpu(use_gpu, silent=False)
+    try:
+        before, curve = set_threshold(model, data_path, spans_key=spans_key)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    rows = [(f"{each['threshold']:.2f}", *(percent(each[key]) for key in "prf")) for each in curve]
+    msg.table(rows, header=("Threshold", "P", "R", "F"), divider=True, aligns="r")
+    msg.good(f"The threshold of {model} was {before:g} and is {best_point(curve)['threshold']:g}")
+
+
+def set_threshold(
+    model: Path, data_path: Path, *, spans_key: str = "sc"
+) -> tuple[float, list[dict[str, Any]]]:
+    """Save the best threshold in a pipeline's folder. Returns the one before, and all figures.
+
+    Raises ValueError if there are no spans under the key, or no threshold under which they are
+    found, OSError if there is no such pipeline.
+    """
+    n_documents = require_spans(data_path, spans_key)
+    nlp = load_model(model)
+    run = from_pipeline(nlp, data_path, spans_key=spans_key)
+    if run.threshold is None:
+        raise ValueError(
+            f"No component of {model} with a threshold writes to doc.spans['{spans_key}']. If "
+            "yours writes to another key, name it with --spans-key."
+        )
+    figures = evaluate(
+        run, spans_key=spans_key, source=str(model), n_documents=n_documents, n_examples=0
+    )
+    curve = figures["curve"] or []
+    if not any(point["f"] for point in curve):
+        raise ValueError(f"{model} finds no span of {data_path} at any threshold: train it longer.")
+    pipe = writer(nlp, spans_key)
+    threshold = best_point(curve)["threshold"]
+    pipe.cfg["threshold"] = nlp.get_pipe_config(pipe.name)["threshold"] = threshold
+    pipe.to_disk(model / pipe.name)
+    with create_text(model / "config.cfg") as file:
+        file.write(nlp.config.to_str())
+    return run.threshold, curve

@@ -1,0 +1,65 @@
+"""`python -m spacy sener set-threshold`: the best threshold of a pipeline, saved with it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.training import Corpus
+from spacy.util import load_config
+from typer.testing import CliRunner, Result
+
+import spacy_sener.cli.set_threshold  # noqa: F401 - the import adds the command
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", "set-threshold", *map(str, arguments)])
+
+
+def f_score(model: Path, data: Path, threshold: float | None = None) -> float:
+    nlp = spacy.load(model)
+    if threshold is not None:
+        nlp.get_pipe(nlp.pipe_names[-1]).cfg["threshold"] = threshold
+    return float(nlp.evaluate(list(Corpus(data)(nlp)))["spans_sc_f"])
+
+
+@pytest.mark.parametrize("kind", ["sener", "spancat"])
+def test_the_best_threshold_is_saved(
+    kind: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model = Path(shutil.copytree(request.getfixturevalue(kind), tmp_path / "pipeline"))
+    (model / "README.md").write_text("a card")
+    nlp = spacy.load(model)
+    name = nlp.pipe_names[-1]
+    nlp.get_pipe(name).cfg["threshold"] = 0.95
+    nlp.get_pipe(name).to_disk(model / name)
+    curve = {i / 20: f_score(model, data, i / 20) for i in range(1, 20)}
+
+    result = command(model, data)
+    assert result.exit_code == 0, result.output
+    chosen = spacy.load(model).get_pipe(name).cfg["threshold"]
+    assert f"was 0.95 and is {chosen:g}" in " ".join(result.output.split())
+    assert f_score(model, data) == max(curve.values()) > min(curve.values())
+    assert load_config(model / "config.cfg")["components"][name]["threshold"] == chosen
+    assert (model / "README.md").read_text() == "a card"
+    assert f"{100 * curve[chosen]:.2f}" in result.output
+
+
+def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(sener, tmp_path / "pipeline"))
+    before = (model / "sener" / "cfg").read_bytes()
+    result = command(model, data, "--spans-key", "other")
+    assert result.exit_code == 1
+    assert "doc.spans['other']" in result.output
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    result = command(tmp_path / "blank", data)
+    assert result.exit_code == 1
+    assert "No component" in result.output
+    nlp = spacy.load(model)
+    nlp.get_pipe("sener").model.shims[0].module.table.output.bias.data.fill_(-100)
+    nlp.to_disk(model)
+    result = command(model, data)
+    assert result.exit_code == 1
+    assert "finds no span" in " ".join(result.output.split())
+    assert (model / "sener" / "cfg").read_bytes() == before
