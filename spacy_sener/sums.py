@@ -34,11 +34,12 @@ def check_sums(folder: Path, names: Iterable[str], *, but: Iterable[str] = ()) -
         )
         return
     expected, ignored = _read(path), set(but)
-    for name in set(names) - expected.keys() - ignored:
-        if (folder / name).exists():
+    for name in names:
+        if name not in ignored | expected.keys() and (folder / name).exists():
             raise ValueError(f"{path} is damaged: it has no checksum of {name}.")
-    for name in expected.keys() - ignored:
-        _check(folder / name, expected[name])
+    for name, digest in expected.items():
+        if name not in ignored:
+            _check(folder / name, digest)
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -100,10 +100,10 @@ def test_a_folder_without_checksums_says_so(folder: Path) -> None:
 
 def test_checksums_that_leave_a_file_out_are_refused(folder: Path) -> None:
     path = folder / "sener" / "SHA256SUMS"
-    line = next(line for line in path.read_text().splitlines() if line.endswith("  model"))
-    for text, missing in (("", "cfg|model"), (line, "cfg")):
+    cfg, model = sorted(path.read_text().splitlines(), key=lambda line: line[-3:])
+    for text, missing in (("", "cfg"), (cfg, "model"), (model, "cfg")):
         path.write_text(text)
-        with pytest.raises(ValueError, match=f"SHA256SUMS is damaged: it has no .* of ({missing})"):
+        with pytest.raises(ValueError, match=f"is damaged: it has no checksum of {missing}"):
             spacy.load(folder)
 
 
