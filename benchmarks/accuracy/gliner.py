@@ -49,6 +49,8 @@ class GLiNERMethod:
     smoothing (float): A target is at least half of this, and at most one less half of it.
     """
 
+    has_scores = True
+
     def __init__(
         self,
         *,

@@ -26,6 +26,10 @@ T = TypeVar("T")
 class Method(Protocol):
     """One model, from nothing to its predictions."""
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether what it finds has scores. Asked once it is trained."""
+
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """Learn from the gold in `doc.spans[KEY]`: that many updates of one document each."""
 
@@ -34,7 +38,7 @@ class Method(Protocol):
 
         In `doc.spans[KEY]` are all candidates of `LOWEST_SCORE` and more, and their scores in
         `.attrs["scores"]`. The scores of a threshold's candidates are all that are not lower. A
-        method that knows no scores gives its answer, without them.
+        method without scores gives its answer.
         """
 
 
@@ -63,6 +67,11 @@ class SpacyMethod:
         self.longest = longest
         self.nlp: Language
         self.averages: dict[Any, Any] | None = None
+
+    @property
+    def has_scores(self) -> bool:
+        """Of a component with a threshold. It is there once it is trained."""
+        return "threshold" in self.nlp.pipeline[-1][1].cfg
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """As `spacy train` does, but for the choice of a best state: the last one stays."""
@@ -97,7 +106,7 @@ class SpacyMethod:
     def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
         """See `Method.predict`."""
         writer = self.nlp.pipeline[-1][1]
-        if "threshold" in writer.cfg:
+        if self.has_scores:
             writer.cfg["threshold"] = LOWEST_SCORE
         with self.nlp.use_params(self.averages):
             for doc in docs:

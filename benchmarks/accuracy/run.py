@@ -5,6 +5,7 @@ Its arguments are the settings as JSON, the folder of the corpus, and the folder
 
 import json
 import pkgutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from benchmarks import memory
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, Data, read_corpus
 from benchmarks.accuracy.methods import LOWEST_SCORE, Method
 from benchmarks.accuracy.thresholds import above, label_thresholds
+from benchmarks.measure import ROOT
 from benchmarks.worker import describe
 from spacy_sener.evaluation.predictions import Run
 from spacy_sener.evaluation.report import FILE_NAME, VERSION, evaluate
@@ -76,10 +78,17 @@ def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
     figures: those of `run`, or "problem", why there are none.
     """
     about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
-    budget = {"seed": settings.seed, "updates": settings.updates}
+    budget = {"seed": settings.seed, "updates": settings.updates, "code": revision()}
     output.mkdir(parents=True, exist_ok=True)
     srsly.write_json(output / FILE_NAME, {**about, **budget, **figures})
     srsly.write_json(output / "settings.json", asdict(settings))
+
+
+def revision() -> str | None:
+    """What git calls the code that runs; None outside of a checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip() or None
 
 
 def run(settings: Settings, data: Data) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
         method.train(data.segments, updates=settings.updates, seed=settings.seed)
     with metered("prediction", data.held_out):
         predicted = list(method.predict(data.held_out))
-    threshold = chosen_threshold(predicted, data.held_out)
+    threshold = chosen_threshold(predicted, data.held_out) if method.has_scores else None
     by_label = (
         None
         if threshold is None
@@ -109,7 +118,7 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
     return {
         "model": settings.program,
         **figures,
-        "at_default": at_threshold(figures, DEFAULT_THRESHOLD),
+        "at_default": None if threshold is None else at_threshold(figures, DEFAULT_THRESHOLD),
         "by_label": by_label and at_label_thresholds(predicted, data.dev, by_label, threshold),
         "cost": {
             "train_seconds": training.seconds,
@@ -165,14 +174,8 @@ def score(
     return evaluate(run, spans_key=KEY, source="the method", n_documents=len(gold), n_examples=0)
 
 
-def chosen_threshold(predicted: Sequence[Doc], gold: Sequence[Doc]) -> float | None:
-    """Of `THRESHOLDS` that of the highest F, the nearest to the default where several have it.
-
-    None for a method without scores.
-    """
-    groups = [doc.spans[KEY] for doc in predicted]
-    if any(len(group) and "scores" not in group.attrs for group in groups):
-        return None
+def chosen_threshold(predicted: Sequence[Doc], gold: Sequence[Doc]) -> float:
+    """Of `THRESHOLDS` that of the highest F, the nearest to the default where several have it."""
     figures = score(predicted, gold, threshold=DEFAULT_THRESHOLD, seconds=None)
     curve = {point["threshold"]: point["f"] or 0.0 for point in figures["curve"] or []}
     return max(THRESHOLDS, key=lambda t: (curve.get(t, 0.0), -abs(t - DEFAULT_THRESHOLD)))
@@ -187,10 +190,12 @@ def at_label_thresholds(
     return {**micro, "thresholds": thresholds}
 
 
-def at_threshold(figures: dict[str, Any], threshold: float) -> dict[str, Any] | None:
-    """The point of the report's curve; None without scores."""
-    points = figures["curve"] or []
-    return next((point for point in points if point["threshold"] == threshold), None)
+def at_threshold(figures: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """The point of the report's curve. There is no curve where no candidate was found at all."""
+    if figures["curve"] is None:
+        nothing = {key: value for key, value in figures["micro"].items() if key != "interval"}
+        return {"threshold": threshold, **nothing}
+    return next(point for point in figures["curve"] if point["threshold"] == threshold)
 
 
 if __name__ == "__main__":

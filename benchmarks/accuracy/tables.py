@@ -10,7 +10,7 @@ import srsly
 from benchmarks.accuracy.plots import draw
 from spacy_sener.evaluation.accuracy import BUCKETS
 from spacy_sener.evaluation.compare import other_data, spread
-from spacy_sener.evaluation.markdown import escape, table
+from spacy_sener.evaluation.markdown import escape, percent, table
 from spacy_sener.evaluation.report import FILE_NAME
 
 Report = Mapping[str, Any]
@@ -60,7 +60,8 @@ def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterato
     yield micro_table(complete)
     yield (
         "The threshold of P, R and F is the best of 0.05, 0.1, ... 0.95 on the documents held out "
-        "of training. ± is the standard deviation over the seeds."
+        "of training. ± is the standard deviation over the seeds. 95 % of F: its interval under a "
+        "bootstrap of the documents, mean of the seeds. Types: those of which any span is found."
     )
     yield from _pictures(output, f"{group}-{corpus}", complete)
     yield "F by length in tokens:"
@@ -79,12 +80,15 @@ def micro_table(reports: Reports) -> str:
             len(each),
             ", ".join(map(str, sorted({report["updates"] for report in each}))),
             *(spread([report["micro"][key] for report in each]) for key in "prf"),
+            _interval(each),
+            _types_found(each),
             spread([report["at_default"]["f"] for report in each if report["at_default"]]),
             _thresholds(each),
         ]
         for name, each in reports.items()
     ]
-    return table(["Method", "Seeds", "Updates", "P", "R", "F", "F at 0.5", "Threshold"], rows)
+    header = ["Method", "Seeds", "Updates", "P", "R", "F", "95 % of F", "Types"]
+    return table([*header, "F at 0.5", "Threshold"], rows)
 
 
 def length_table(reports: Reports) -> str:
@@ -161,6 +165,19 @@ def _problems(reports: Reports) -> Iterator[str]:
 def _pictures(output: Path, name: str, reports: Reports) -> Iterator[str]:
     for title, file in draw(reports, output, name).items():
         yield f"![{title}]({file})"
+
+
+def _interval(reports: Sequence[Report]) -> str:
+    ends = [each["micro"]["interval"]["f"] for each in reports if each["micro"]["interval"]]
+    return " to ".join(percent(mean(end)) for end in zip(*ends, strict=True)) or "-"
+
+
+def _types_found(reports: Sequence[Report]) -> str:
+    """The fewest and the most of the seeds, and how many gold has."""
+    types = [[each for each in report["per_type"].values() if each["gold"]] for report in reports]
+    found = [sum(each["right"] > 0 for each in of_one) for of_one in types]
+    ends = dict.fromkeys([min(found), max(found)])
+    return f"{' to '.join(map(str, ends))} of {len(types[0])}"
 
 
 def _thresholds(reports: Sequence[Report]) -> str:

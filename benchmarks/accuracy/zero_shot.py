@@ -120,7 +120,6 @@ def figures(method: Method, held_out: Sequence[Doc], dev: Sequence[Doc]) -> dict
     """
     known = list(method.predict(held_out))
     threshold = chosen_threshold(known, held_out)
-    assert threshold is not None, "all methods here give scores"
     learned = score(known, held_out, threshold=threshold, seconds=None)["micro"]
     with metered("prediction", dev) as prediction:
         predicted = list(tqdm(method.predict(dev), total=len(dev), unit="document"))

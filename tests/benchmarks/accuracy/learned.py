@@ -4,13 +4,13 @@ import gzip
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import spacy
 from spacy.tokens import Doc, Span
 
-from benchmarks.accuracy.corpora import KEY
+from benchmarks.accuracy.corpora import KEY, copied
 
 SENTENCES = [
     ("Anna Keller is a professor at the University of Zurich .", [(0, 2, "PER"), (6, 10, "ORG")]),
@@ -56,3 +56,27 @@ class Killed:
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Sure:
+    """A method that knows all answers, and gives no scores."""
+
+    has_scores = False
+
+    def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
+        """Nothing is left to learn."""
+
+    def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
+        """The documents as they are."""
+        yield from docs
+
+
+class Silent(Sure):
+    """A method with scores that finds nothing."""
+
+    has_scores = True
+
+    def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
+        """Copies without spans."""
+        for doc in docs:
+            yield copied(doc, doc.vocab)

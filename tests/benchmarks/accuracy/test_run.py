@@ -10,9 +10,9 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import load_config, load_model_from_config
 
 from benchmarks.accuracy.__main__ import GROUPS, in_a_process, plan
-from benchmarks.accuracy.corpora import KEY, CorpusSettings
+from benchmarks.accuracy.corpora import KEY, CorpusSettings, read_corpus
 from benchmarks.accuracy.methods import SpacyMethod
-from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, score
+from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, run, score
 from tests.benchmarks.accuracy.learned import make_docs, write_corpus
 
 CORPUS = CorpusSettings(train=8, dev=4, longest=7, updates=3, held_out=0.25, format="tokens")
@@ -108,18 +108,17 @@ def test_the_threshold_is_the_best_one_and_near_the_default():
     assert chosen_threshold(predicted({}), make_docs()) == 0.5
 
 
-def test_there_is_no_threshold_without_scores():
-    assert chosen_threshold(predicted(None), make_docs()) is None
-    figures = score(predicted(None), make_docs(), threshold=None, seconds=1.0)
-    assert at_threshold(figures, 0.5) is None
-    assert figures["micro"]["f"] == 1
-
-
-def test_a_method_that_found_nothing_keeps_the_default_threshold():
-    docs = predicted({})
-    for doc in docs:
-        doc.spans[KEY] = []
-    assert chosen_threshold(docs, make_docs()) == 0.5
+@pytest.mark.parametrize(
+    ("method", "threshold", "f", "at_default"),
+    [("Sure", None, 1.0, None), ("Silent", 0.5, 0.0, 0.0)],
+)
+def test_only_what_has_scores_has_a_threshold(
+    method: str, threshold: float | None, f: float, at_default: float | None, data: Path
+):
+    settings = planned(data, {"program": f"tests.benchmarks.accuracy.learned:{method}"})
+    figures = run(settings, read_corpus(data / "sentences", CORPUS))
+    assert (figures["threshold"], figures["micro"]["f"]) == (threshold, f)
+    assert (figures["at_default"] and figures["at_default"]["f"]) == at_default
 
 
 def test_the_figures_at_the_default_threshold_are_those_of_the_curve():
