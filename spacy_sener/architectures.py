@@ -24,7 +24,7 @@ from .pieces import PieceTokenizer
 from .progress import tracked
 from .shim import Spec, TorchShim, torch_shim
 from .types import Initialization, SpanBand, SpanPairs, SpanRows, Window
-from .windows import group_windows, make_windows
+from .windows import group_windows, make_windows, padded_size
 
 # In training it gives SpanBands, and takes the gradients of their logits, and of their evidence
 # if there is any. In prediction, where nobody needs a whole band, it gives SpanRows and SpanPairs.
@@ -320,7 +320,7 @@ def _run(
     if not is_train:
         return _stream(model, groups, inputs), []
     bands, backprops = [], []
-    keep_nothing = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    keep_nothing = padded_size(groups) > max_pieces
     for group in groups:
         answer, backprop = shim.begin_update(inputs(group), keep_nothing=keep_nothing)
         logits, evidence = answer if isinstance(answer, tuple) else (answer, None)

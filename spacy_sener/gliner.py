@@ -15,7 +15,7 @@ from .encoders import build_encoder, encoder_spec, own_spec
 from .marks import MarkBand, MarkedBatch
 from .nn.encoder import EncoderSettings
 from .nn.gliner import GLiNER, GLiNERSettings, Pooling
-from .nn.position_table import position_capacity, tile_positions
+from .nn.position_table import tile_positions
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
 from .progress import tracked
@@ -23,6 +23,7 @@ from .prompted import Markers, Prompted, PromptedWindow, group_prompted, lay_out
 from .shim import Spec, TorchShim, torch_shim
 from .sources import resolve_source
 from .types import Floats
+from .windows import padded_size
 from .words import WordKind
 
 # Gives a MarkedBatch, and in training takes the gradients of the logits of its bands.
@@ -92,12 +93,6 @@ def build_gliner_v1(
         attrs={"max_pieces": MAX_PIECES},
         shims=[shim],
     )
-
-
-def n_positions(model: MarkModel) -> int | None:
-    """Most word pieces that its encoder has positions for; None if it has no table of them."""
-    module: Any = torch_shim(model).module
-    return position_capacity(module.encoder.config)
 
 
 def _build(spec: Spec, *, settings: EncoderSettings) -> GLiNER:
@@ -199,7 +194,7 @@ def _forward(
     if not is_train:
         bands = (MarkBand(group, shim.predict(inputs(group))) for group in tracked(groups))
         return MarkedBatch(layout, bands), lambda d_logits: items
-    keep_nothing = sum(len(group) * group[-1].size for group in groups) > pieces_at_once(max_pieces)
+    keep_nothing = padded_size(groups) > pieces_at_once(max_pieces)
     answers = [shim.begin_update(inputs(group), keep_nothing=keep_nothing) for group in groups]
 
     def backprop(d_logits: Sequence[Tensor]) -> Sequence[Prompted]:

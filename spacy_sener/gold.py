@@ -15,7 +15,7 @@ from .types import Floats, SpanBand, Window
 TOO_LONG = "longer than the model reaches"
 MISALIGNED = "not aligned with the tokens"
 BLANK = "made of whitespace only"
-UNSEEN = "in no window, for their length or for want of a word piece"
+UNSEEN = "in no window whole, or without a word piece"
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ def left_out_warning(left_out: Counter[str], limit: str = "") -> str | None:
     reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
     return (
         f"{sum(left_out.values())} annotated span(s) of the training data cannot be "
-        f"learned: {reasons}{limit}. They are left out of the loss; in "
-        "evaluation they count as missed."
+        f"learned: {reasons}{limit}. In evaluation they count as missed."
     )
 
 
@@ -136,7 +135,8 @@ def gold_cells(
         (i, start, end, labels[span.label])
         for i, window in enumerate(band.windows)
         for span in spans[window.doc]
-        for start, end in _rows(window, span, band.reach)
+        for start, end in _rows(window, span)
+        if end - start <= band.reach
     ]
     return torch.tensor(cells, dtype=torch.long, device=band.logits.device).view(-1, 4)
 
@@ -163,24 +163,28 @@ def gold_marks(
     return marked.to(band.logits.device)
 
 
-def count_unseen(bands: Iterable[SpanBand], spans: Sequence[Sequence[GoldSpan]]) -> int:
-    """How many of the spans of each document lie in no window, and so have no cell."""
-    seen = {
-        (window.doc, span)
+def count_lost(
+    bands: Iterable[SpanBand], spans: Sequence[Sequence[GoldSpan]], reach: int
+) -> Counter[str]:
+    """How many of the spans of each document are too long, or lie in no window, by the reason."""
+    distances = {
+        (window.doc, span): end - start
         for band in bands
         for window in band.windows
         for span in spans[window.doc]
-        if any(_rows(window, span, band.reach))
+        for start, end in _rows(window, span)
     }
-    return sum(len(set(each)) for each in spans) - len(seen)
+    n_spans = sum(len(set(each)) for each in spans)
+    too_long = sum(distance > reach for distance in distances.values())
+    return +Counter({TOO_LONG: too_long, UNSEEN: n_spans - len(distances)})
 
 
-def _rows(window: Window, span: GoldSpan, reach: int) -> Iterable[tuple[int, int]]:
-    """The span's first and last row, if the window holds it and it is no longer than `reach`."""
+def _rows(window: Window, span: GoldSpan) -> Iterable[tuple[int, int]]:
+    """The span's first and last row, if the window holds it."""
     first, last = window.covers
     if first <= span.start and span.end <= last:
         start, end = _clipped(window, span)
-        if 0 <= end - start <= reach:
+        if start <= end:
             yield start, end
 
 

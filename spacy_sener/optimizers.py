@@ -45,7 +45,7 @@ def build_adamw_v1(
 ) -> AdamW:
     """Registered as `spacy-sener.AdamW.v1`. The learning rates are the paper's for scholar-xl.
 
-    Both learning rates rise over `warmup_steps` updates and then fall, reaching zero at
+    Both learning rates rise over `warmup_steps` updates and then fall, nearly to zero at
     `total_steps`; set that to what `training.max_steps` allows. `grad_clip` bounds the norm of all
     gradients of a component together. `use_averages` evaluates and saves a moving average of the
     weights, at the cost of a copy of what is trained. Raises ValueError on a rate, step count or

@@ -1,5 +1,6 @@
 """Relations between spans, and where a document keeps them: `doc._.relations`."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,10 @@ def write_relations(doc: Doc, relations: Iterable[Relation]) -> None:
         _user_data(doc)[key] = [_kept(each) for each in relations]
 
 
+if Doc.has_extension(_NAME):
+    warnings.warn(
+        f"doc._.{_NAME} was another extension, and is that of spacy-sener now.", stacklevel=2
+    )
 Doc.set_extension(_NAME, getter=read_relations, setter=write_relations, force=True)
 
 

@@ -22,11 +22,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .optimizers import AdamW
-from .weights import Spec, build_shape, check_weights, dump, read
+from .weights import Spec, build_shape, check_weights, dump, fingerprint, read
+
+LEFT_OUT = "left_out"
+"""In a saved spec: the fingerprint of the weights that are not saved with it."""
 
 # A forked worker of nlp.pipe(n_process=2) inherits an OpenMP pool whose threads are gone, and
 # would wait for them for ever.
-os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class TorchShim(Shim):
@@ -63,6 +67,11 @@ class TorchShim(Shim):
     def __getstate__(self) -> dict[str, Any]:
         """All but what training alone needs: for workers that are spawned, and for copies."""
         return {**self.__dict__, "_optimizer": None, "_made_for": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has an id of its own: by it an optimizer tells networks apart."""
+        super().__init__(None)
+        self.__dict__.update({**state, "id": self.id})
 
     @property
     def module(self) -> nn.Module:
@@ -139,13 +148,18 @@ class TorchShim(Shim):
         return tuple(tensor.detach() for tensor in output), backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the weights with the gradients gathered so far, and clear these."""
+        """Update the weights with the gradients gathered so far, and clear these.
+
+        Raises ValueError, and changes nothing, if AdamW meets gradients of no finite norm.
+        """
         params = {name: p for name, p in self.module.named_parameters() if p.grad is not None}
-        if isinstance(optimizer, AdamW):
-            self._step_adamw(optimizer, params)
-        else:
-            self._step_thinc(optimizer, params)
-        self.module.zero_grad(set_to_none=True)
+        try:
+            if isinstance(optimizer, AdamW):
+                self._step_adamw(optimizer, params)
+            else:
+                self._step_thinc(optimizer, params)
+        finally:
+            self.module.zero_grad(set_to_none=True)
 
     def moments(self, name: str) -> dict[str, Tensor]:
         """What torch's AdamW knows of a parameter; nothing before its first update."""
@@ -178,27 +192,37 @@ class TorchShim(Shim):
         """`spec` and the weights, these as safetensors. Empty before the module is built."""
         if self._model is None:
             return b""
-        left_out = set() if self.save_frozen else _frozen(self._model)
         weights = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in self._model.state_dict().items()
-            if name not in left_out
         }
-        return dump(self.spec, weights)
+        if self.save_frozen:
+            return dump(self.spec, weights)
+        left_out = [weights.pop(name) for name in _frozen(self._model)]
+        return dump({**self.spec, LEFT_OUT: fingerprint(left_out)}, weights)
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Rebuild the module.
 
         Raises ValueError, and keeps what was there, if the bytes are damaged, of a later version
-        or do not fit the spec, and if a weight is no finite number.
+        or do not fit the spec, if a weight is no finite number, and if those that were left out
+        are not what they were.
         """
         if not bytes_data:
             return self
         spec, weights = read(bytes_data)
+        expected = spec.pop(LEFT_OUT, None)
         # Without memory: what the file asks for is not taken before its weights are seen to fit.
         shape = build_shape(self.build, spec)
         check_weights(shape, weights, set() if self.save_frozen else _frozen(shape))
         module = self.build(spec)
+        frozen = [module.get_parameter(name) for name in _frozen(module)]
+        if expected is not None and fingerprint(frozen) != expected:
+            raise ValueError(
+                f"The saved model was trained over other weights than '{spec.get('base')}' has "
+                "now, which are not saved with it. Put back those, or train with save_encoder = "
+                "true."
+            )
         module.load_state_dict(weights, strict=False)
         self.set_module(module, spec)
         return self
@@ -219,8 +243,8 @@ class TorchShim(Shim):
         norm = nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
         if not norm.isfinite():
             raise ValueError(
-                f"The gradients have a norm of {float(norm)}, so no weight was changed. Lower the "
-                "learning rates, or set mixed_precision to false."
+                f"The gradients of a component have a norm of {float(norm)}, so no weight of it "
+                "was changed. Lower the learning rates, or set mixed_precision to false."
             )
         torch_adamw.step()
         if optimizer.averages is not None:

@@ -26,7 +26,7 @@ from .shim import TorchShim, torch_shim
 from .sources import DEFAULT_SOURCE
 from .stitching import lay_out, owned_pieces, stitched_batch
 from .types import Window
-from .windows import group_windows, make_windows
+from .windows import group_windows, make_windows, padded_size
 
 TransformerModel = Model[list[Doc], FullTransformerBatch]
 
@@ -132,7 +132,7 @@ def _forward(
     layout = lay_out(docs, windows, tokenizer.pad_id)
     vectors = torch.zeros(len(layout.ids), model.get_dim("nO"), device=shim.device)
     # Activations that one group may not hold are computed again for the gradient.
-    keep_nothing = sum(len(group) * group[-1].size for group in groups) > max_pieces
+    keep_nothing = padded_size(groups) > max_pieces
     backprops = []
     for group in groups:
         inputs = _inputs(group, tokenizer.pad_id)

@@ -1,7 +1,7 @@
 """A torch module's weights as bytes, with what it is built from; and back, checked."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import srsly
@@ -44,6 +44,16 @@ def read(data: bytes) -> tuple[Spec, dict[str, Tensor]]:
         f"The saved model is of version {version!r}, and this spacy-sener knows version {VERSION}: "
         "it was saved by a later one. Install that."
     )
+
+
+def fingerprint(tensors: Iterable[Tensor]) -> str:
+    """Of the values of some weights, in whatever order and by whatever names."""
+    each = sorted(hashlib.sha256(_bytes(tensor)).digest() for tensor in tensors)
+    return hashlib.sha256(b"".join(each)).hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def build_shape(build: Callable[[Spec], nn.Module], spec: Spec) -> nn.Module:

@@ -81,6 +81,11 @@ def group_windows(windows: Sequence[AnyWindow], max_size: int) -> Iterator[list[
         yield group
 
 
+def padded_size(groups: Sequence[Sequence[Sized]]) -> int:
+    """What the groups of `group_windows` cost: each window as much as the last of its group."""
+    return sum(len(group) * group[-1].size for group in groups)
+
+
 def _document_rows(
     docs: Sequence[Doc], tokenizer: PieceTokenizer | None, max_token_pieces: int
 ) -> Iterator[Rows]:

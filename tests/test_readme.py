@@ -11,6 +11,24 @@ from taught_gliner import taught_pipeline
 README = Path(__file__).parents[1] / "README.md"
 
 
+def named_tests() -> list[tuple[str, str]]:
+    """File and function of the tests that the documents point to."""
+    pages = [README, README.parent / "SECURITY.md", *sorted((README.parent / "docs").glob("*.md"))]
+    found = []
+    for page in pages:
+        file = ""
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)?(?:::(\w+))?`", page.read_text("utf8")):
+            file = path or file
+            found += [(file, name)] if path or name else []
+    return found
+
+
+@pytest.mark.parametrize(("file", "name"), named_tests())
+def test_a_test_that_is_pointed_to_is_there(file: str, name: str) -> None:
+    text = (README.parent / file).read_text("utf8")
+    assert not name or f"def {name}(" in text
+
+
 def snippets() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf8"), re.DOTALL)
 

@@ -67,6 +67,20 @@ def test_the_copies_learn_apart(learned: Language) -> None:
     assert all(torch.equal(value, before[key]) for key, value in weights(learned).items())
 
 
+def test_the_copies_have_averages_of_their_own(learned: Language) -> None:
+    replace(learned, "tagger", "sener").remove_pipe("transformer")
+    optimizer = build_adamw_v1(head_learn_rate=0.1, warmup_steps=0, use_averages=True)
+    learned.update(examples(learned), sgd=optimizer)
+    own = [shim for _, pipe in learned.pipeline for n in pipe.model.walk() for shim in n.shims]
+    with learned.use_params(optimizer.averages):
+        averages = [[p.detach().clone() for p in shim.module.parameters()] for shim in own]
+    assert len({shim.id for shim in own}) == len(own)
+    for shim, values in zip(own, averages, strict=True):
+        # Of the first update, as thinc averages.
+        pairs = zip(shim.module.parameters(), values, strict=True)
+        assert all(torch.allclose(value, 9 / 11 * p) for p, value in pairs if p.requires_grad)
+
+
 def test_sourced_components_bring_their_encoder(learned: Language, tmp_path: Path) -> None:
     """As in a config with `source` and `replace_listeners`, by which frozen ones stay good."""
     expected = found_spans(learned(LONG_TEXT))

@@ -62,6 +62,8 @@ class SpanTable(nn.Module):
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
         if not 0 <= depth <= MAX_DEPTH:
             raise ValueError(f"depth is {depth} blocks, must be from 0 to {MAX_DEPTH}")
+        if reach < 0:
+            raise ValueError(f"reach is {reach} tokens, must be 0 or more")
         if reach > span_window and not boundaries:
             raise ValueError(
                 f"reach is {reach} tokens, more than span_window = {span_window}: that needs "

@@ -3,16 +3,20 @@
 import gc
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
+from typing import Any
 
 from spacy.errors import Errors
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 
+from ..decoding import LABELS_PER_SPAN, OVERLAPS
 from ..gold import describe
+from ..nn.position_table import position_capacity
+from ..shim import torch_shim
 
 
 def begin_update(
@@ -48,9 +52,13 @@ def check_choice(name: str, setting: str, value: str, choices: Sequence[str]) ->
         )
 
 
-def check_threshold(name: str, threshold: float) -> None:
-    """Raise ValueError for what is no probability."""
-    check_share(name, "threshold", threshold)
+def check_decoding(
+    name: str, settings: Mapping[str, Any], overlaps: Sequence[str] = OVERLAPS
+) -> None:
+    """Raise ValueError for settings of `decode` that there are not. overlaps: what may overlap."""
+    check_share(name, "threshold", settings["threshold"])
+    check_choice(name, "overlap", settings["overlap"], overlaps)
+    check_choice(name, "labels_per_span", settings["labels_per_span"], LABELS_PER_SPAN)
 
 
 def check_share(name: str, setting: str, value: float) -> None:
@@ -67,17 +75,18 @@ def check_least(name: str, setting: str, value: int, least: int) -> None:
         raise ValueError(f"[components.{name}] {setting} must be at least {least}, not {value}.")
 
 
-def check_positions(name: str, max_pieces: int, capacity: int | None) -> None:
-    """Raise ValueError where windows may be longer than the encoder has positions for.
-
-    capacity: word pieces that it has positions for; None for any number.
-    """
+def check_positions(pipe: TrainablePipe) -> None:
+    """Raise ValueError where windows may be longer than the encoder has positions for."""
+    module: Any = torch_shim(pipe.model).module if pipe.model.has_dim("nO") else None
+    encoder = getattr(module, "encoder", None)  # a table over a tok2vec has none
+    capacity = None if encoder is None else position_capacity(encoder.config)
+    max_pieces = pipe.model.attrs["max_pieces"]
     if capacity is not None and max_pieces > capacity:
         raise ValueError(
-            f"[components.{name}] max_pieces = {max_pieces}, but the encoder has positions for "
-            f"{capacity} word pieces: set it to that or less. An encoder gets more positions when "
-            "it is loaded: import a checkpoint with `import-gliner --max-pieces "
-            f"{max_pieces}`, or set max_pieces before training, for nlp.initialize()."
+            f"[components.{pipe.name}] max_pieces = {max_pieces}, but the encoder has positions "
+            f"for {capacity} word pieces: set it to that or less. An encoder gets more positions "
+            "when it is loaded: set max_pieces before training, for nlp.initialize(), or import a "
+            f"checkpoint of GLiNER with --max-pieces {max_pieces}."
         )
 
 

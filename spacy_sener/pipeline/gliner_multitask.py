@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, cast, get_args
 
 from spacy.errors import Errors
@@ -15,8 +14,8 @@ from thinc.api import Optimizer
 from torch import Tensor
 
 from ..checkpoints import gliner_folder
-from ..decoding import LABELS_PER_SPAN, LabelsPerSpan, Overlap
-from ..gliner import GLiNERSource, MarkModel, n_positions
+from ..decoding import LabelsPerSpan, Overlap
+from ..gliner import GLiNERSource, MarkModel
 from ..gold import GoldCount, gold_spans, left_out_warning
 from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
@@ -34,13 +33,12 @@ from .checks import (
     Warner,
     begin_update,
     check_choice,
+    check_decoding,
     check_least,
-    check_positions,
-    check_threshold,
     require_finite,
     require_initialized,
 )
-from .groups import best_disjoint, found_in_task, span_group
+from .groups import found_in_task, span_group
 from .safe_pipe import SafePipe
 
 OVERLAPS = ("nested", "flat", "any")
@@ -93,11 +91,13 @@ class GLiNERMultitask(SafePipe):
         max_train_labels: int = 30,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
-        check_choice(name, "overlap", overlap, OVERLAPS)
-        check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
+        if model.attrs.keys() != {"max_pieces"}:
+            raise ValueError(
+                f"[components.{name}.model] is '{model.name}', which reads no prompts: set its "
+                "@architectures to spacy-sener.GLiNER.v1."
+            )
         check_choice(name, "span_score", span_score, get_args(SpanScore))
         check_choice(name, "wording", wording, get_args(WordingName))
-        check_threshold(name, threshold)
         check_least(name, "max_pieces", max_pieces, MIN_PIECES)
         check_least(name, "max_train_labels", max_train_labels, 1)
         model.attrs["max_pieces"] = max_pieces
@@ -119,16 +119,12 @@ class GLiNERMultitask(SafePipe):
             "label_smoothing": label_smoothing,
             "max_train_labels": max_train_labels,
         }
+        check_decoding(name, self.cfg, OVERLAPS)
         self._loss_settings()  # raises what is wrong with them
         self._n_updates = 0
         self._warner = Warner()
         if labels:
             self.set_labels(labels)
-
-    @property
-    def key(self) -> str:
-        """Key of `doc.spans` that the spans are read from and written to."""
-        return str(self.cfg["spans_key"])
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -275,9 +271,7 @@ class GLiNERMultitask(SafePipe):
     def set_annotations(self, docs: Sequence[Doc], predictions: Sequence[SpanGroup]) -> None:
         """Write the spans to `doc.spans`, their scores beside them, and `doc.ents` if set so."""
         for doc, group in zip(docs, predictions, strict=True):
-            doc.spans[self.key] = group
-            if self.cfg["set_ents"]:
-                doc.set_ents(best_disjoint(group))
+            self._write(doc, group)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score the spans, where each document is asked for the labels of its gold one.
@@ -336,15 +330,9 @@ class GLiNERMultitask(SafePipe):
         return batch_loss(scores, gold, self._loss_settings())
 
     def _check_loaded(self) -> None:
-        if not isinstance(self.cfg["labels"], dict):
+        if not isinstance(self.cfg["labels"], dict | list):
             raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "GLiNERMultitask":
-        """As `SafePipe.from_disk`. `max_pieces` over the encoder's positions is an error, too."""
-        super().from_disk(path, exclude=exclude)
-        if self.model.has_dim("nO"):
-            check_positions(self.name, self.model.attrs["max_pieces"], n_positions(self.model))
-        return self
+        self.set_labels(self.cfg["labels"])  # a list was set by hand, in place of `set_labels`
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
         """The marks of each document; those of no more are held than are read at once."""
@@ -366,9 +354,7 @@ class GLiNERMultitask(SafePipe):
         given = {"threshold": threshold, "overlap": overlap, "labels_per_span": labels_per_span}
         own = {key: self.cfg[key] for key in (*given, "span_score")}
         settings = own | {key: value for key, value in given.items() if value is not None}
-        check_threshold(self.name, settings["threshold"])
-        check_choice(self.name, "overlap", settings["overlap"], OVERLAPS)
-        check_choice(self.name, "labels_per_span", settings["labels_per_span"], LABELS_PER_SPAN)
+        check_decoding(self.name, settings, OVERLAPS)
         return settings
 
     def _loss_settings(self) -> MarkLoss:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.pipeline.span_ruler import prioritize_new_ents_filter
+from spacy.tokens import Doc, SpanGroup
 from spacy.util import minibatch
 
 from ..corpora.files import files_written_whole
 from ..sums import check_sums, write_sums
-from .checks import loading
+from .checks import check_positions, loading
+from .groups import best_disjoint
 from .memory import in_memory
 
 Item = TypeVar("Item")
@@ -25,6 +27,13 @@ SAVED = ("cfg", "model")
 
 class SafePipe(TrainablePipe):
     """A component whose `cfg` has labels, and whose model knows how many pieces a window has."""
+
+    cfg: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Key of `doc.spans` that the spans are read from and written to."""
+        return str(self.cfg["spans_key"])
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Find the spans of a stream of documents, `batch_size` of them at once, in their order.
@@ -57,13 +66,15 @@ class SafePipe(TrainablePipe):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SafePipe:
         """Load what `to_disk` wrote. What the config says of the model stays as it is.
 
-        Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved.
+        Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved,
+        and ValueError if the config's `max_pieces` is more than the encoder has positions for.
         """
         max_pieces = self.model.attrs["max_pieces"]
         with self._loading(f"the folder '{path}'", exclude):
             check_sums(Path(path), SAVED, but=exclude)
             super().from_disk(path, exclude=exclude)
         self.model.attrs["max_pieces"] = max_pieces
+        check_positions(self)
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SafePipe:
@@ -74,14 +85,32 @@ class SafePipe(TrainablePipe):
 
     @contextmanager
     def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
-        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
-        attrs = {key: self.model.attrs[key] for key in self.model.attrs if key != "max_pieces"}
+        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one.
+
+        What the component knew before it knows again after an error.
+        """
+        cfg, attrs = dict(self.cfg), dict(self.model.attrs)
+        n_outputs = self.model.maybe_get_dim("nO")
         if "cfg" not in exclude:
             self.cfg["labels"] = None
-        with loading(self.name, where):
-            yield
-            self._check_loaded()
+        try:
+            with loading(self.name, where):
+                yield
+                self._check_loaded()
+        except ValueError:
+            self.cfg = cfg
+            self.model.attrs.update(attrs)
+            if n_outputs is not None:
+                self.model.set_dim("nO", n_outputs, force=True)
+            raise
+        del attrs["max_pieces"]
         self.model.attrs.update(attrs)
+
+    def _write(self, doc: Doc, group: SpanGroup) -> None:
+        """To `doc.spans`; and to `doc.ents` if set so, where entities that do not overlap stay."""
+        doc.spans[self.key] = group
+        if self.cfg["set_ents"]:
+            doc.ents = prioritize_new_ents_filter(doc.ents, best_disjoint(group))
 
     def _check_loaded(self) -> None:
         """Raise ValueError for what was loaded and cannot be."""

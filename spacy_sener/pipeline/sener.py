@@ -1,5 +1,6 @@
 """The component "sener": long, nested spans of texts of any length, with scores."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -14,23 +15,16 @@ from thinc.api import Optimizer, set_dropout_rate
 from torch import Tensor
 
 from ..architectures import SpanModel
-from ..decoding import (
-    LABELS_PER_SPAN,
-    OVERLAPS,
-    LabelsPerSpan,
-    Overlap,
-    decode,
-    find_candidates,
-    join_candidates,
-)
+from ..decoding import LabelsPerSpan, Overlap, decode, find_candidates, join_candidates
 from ..gold import (
     UNSEEN,
     GoldCount,
     GoldSpan,
-    count_unseen,
+    count_lost,
     gold_cells,
     gold_marks,
     gold_spans,
+    left_out_warning,
 )
 from ..nn.boundaries import boundary_loss, read
 from ..nn.scoring import span_loss
@@ -41,13 +35,12 @@ from ..types import Candidates, Initialization, SpanBand
 from .checks import (
     Warner,
     begin_update,
-    check_choice,
+    check_decoding,
     check_share,
-    check_threshold,
     require_finite,
     require_initialized,
 )
-from .groups import best_disjoint, span_group
+from .groups import span_group
 from .safe_pipe import SafePipe
 
 
@@ -81,10 +74,12 @@ class SeNER(SafePipe):
         label_smoothing: float = 0.0,
         scorer: Callable[..., dict[str, Any]] | None = score_spans,
     ) -> None:
-        check_choice(name, "overlap", overlap, OVERLAPS)
-        check_choice(name, "labels_per_span", labels_per_span, LABELS_PER_SPAN)
-        check_threshold(name, threshold)
         check_share(name, "label_smoothing", label_smoothing)
+        if "span_window" not in model.attrs:
+            raise ValueError(
+                f"[components.{name}.model] is '{model.name}', which gives no table of spans: set "
+                "its @architectures to spacy-sener.SeNER.v1 or spacy-sener.SpanTable.v1."
+            )
         span_window = model.attrs["span_window"]
         if max_pieces < span_window + 3:
             raise ValueError(
@@ -106,14 +101,10 @@ class SeNER(SafePipe):
             "set_ents": set_ents,
             "label_smoothing": label_smoothing,
         }
+        check_decoding(name, self.cfg)
         self._n_updates = 0
-        self._warner = Warner()
+        self._warner, self._unseen_warner = Warner(), Warner()
         self._rehearsal_model: SpanModel | None = None
-
-    @property
-    def key(self) -> str:
-        """Key of `doc.spans` that the spans are read from and written to."""
-        return str(self.cfg["spans_key"])
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -180,6 +171,7 @@ class SeNER(SafePipe):
         return self._in_memory(self._predict, list(docs))
 
     def _predict(self, docs: Sequence[Doc]) -> list[Candidates]:
+        check_decoding(self.name, self.cfg)  # it may have been changed
         parts: list[list[Candidates]] = [[] for _ in docs]
         for answer in self.model.predict(docs):
             for i, candidates in find_candidates(answer, threshold=self.cfg["threshold"]):
@@ -194,9 +186,7 @@ class SeNER(SafePipe):
         """Write the spans to `doc.spans`, their scores beside them, and `doc.ents` if set so."""
         for doc, found in zip(docs, predictions, strict=True):
             group = span_group(doc, found, self.labels, name=self.key)
-            doc.spans[self.key] = group
-            if self.cfg["set_ents"]:
-                doc.set_ents(best_disjoint(group))
+            self._write(doc, group)
 
     def update(
         self,
@@ -236,7 +226,8 @@ class SeNER(SafePipe):
 
         Binary cross-entropy summed over the cells of a document (paper, equation 11), and over its
         tokens and far pairs where the network has boundaries (`nn.boundaries`); mean over the
-        documents. With boundaries a gradient is two: in the logits, and in the evidence.
+        documents. What two windows of a document share counts in both. With boundaries a gradient
+        is two: in the logits, and in the evidence.
         """
         examples, bands = list(examples), list(scores)
         count = self._gold_count()
@@ -252,10 +243,19 @@ class SeNER(SafePipe):
             d_answer = torch.autograd.grad(band_loss, answer)
             gradients.append(d_answer if len(answer) > 1 else d_answer[0])
             loss += float(band_loss.detach())
-        if not self._warner.warned and (unseen := count_unseen(bands, spans)):
-            count.left_out[UNSEEN] += unseen
-        self._warner.warn(count.warning())
+        self._warn_of_lost(count, bands, spans)
         return loss, gradients
+
+    def _warn_of_lost(
+        self, count: GoldCount, bands: Sequence[SpanBand], spans: Sequence[Sequence[GoldSpan]]
+    ) -> None:
+        """Once of spans that no window holds, and once of all others."""
+        if not (self._warner.warned and self._unseen_warner.warned):
+            count.left_out += count_lost(bands, spans, count.reach)
+            unseen = Counter({UNSEEN: count.left_out.pop(UNSEEN, 0)})
+            limit = f" (max_pieces = {self.model.attrs['max_pieces']})"
+            self._unseen_warner.warn(left_out_warning(+unseen, limit))
+        self._warner.warn(count.warning())
 
     def rehearse(
         self,

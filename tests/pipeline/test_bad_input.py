@@ -201,11 +201,14 @@ def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -
 def test_gradients_that_are_no_number_stop_before_the_weights(tiny_encoder: Path) -> None:
     nlp = initialize(blank(), tiny_encoder)
     table: Any = module_of(nlp).table  # type: ignore[union-attr]
-    table.output.bias.register_hook(lambda gradient: gradient * float("inf"))
+    hook = table.output.bias.register_hook(lambda gradient: gradient * float("inf"))
     weights = weights_of(nlp)
-    with pytest.raises(ValueError, match=r"norm of .*no weight was changed.*learning rates"):
+    with pytest.raises(ValueError, match=r"norm of .*no weight of it was changed.*learning rates"):
         nlp.update([example()], sgd=optimizer())
     assert_unchanged(nlp, weights)
+    hook.remove()
+    nlp.update([example()], sgd=optimizer())  # nothing is left of those gradients
+    assert all(value.isfinite().all() for value in weights_of(nlp).values())
 
 
 # Saved pipelines
@@ -220,6 +223,20 @@ def test_a_truncated_model(saved: Path, tmp_path: Path, size: int) -> None:
     data = spacy.load(saved).get_pipe("sener").to_bytes()
     with pytest.raises(ValueError, match=r"'sener' cannot be loaded from these bytes"):
         blank().get_pipe("sener").from_bytes(data[:size])
+
+
+@pytest.mark.parametrize("size", [100, -1])
+def test_what_cannot_be_loaded_leaves_a_component_as_it_was(
+    saved: Path, tiny_encoder: Path, size: int
+) -> None:
+    data = spacy.load(saved).get_pipe("sener").to_bytes()
+    nlp = initialize(blank(threshold=0.0), tiny_encoder, example(spans=[(0, 1, "VERB")]))
+    sener: Any = nlp.get_pipe("sener")
+    with pytest.raises(ValueError, match="cannot be loaded from these bytes"):
+        sener.from_bytes(data[:size])
+    assert sener.labels == ("VERB",)
+    doc = nlp(TEXT)
+    assert {span.label_ for span in doc.spans["sc"]} == {"VERB"}
 
 
 @pytest.mark.parametrize(
@@ -289,8 +306,27 @@ def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("threshold", 7), ("threshold", "0.5"), ("overlap", "nes")]
+)
+def test_settings_that_cannot_be_set_later(saved: Path, name: str, value: object) -> None:
+    nlp = spacy.load(saved)
+    nlp.get_pipe("sener").cfg[name] = value
+    with pytest.raises(ValueError, match=rf"\[components.sener\] {name} .*{value}"):
+        nlp(TEXT)
+
+
+def test_models_of_another_component() -> None:
+    gliner = {"@architectures": "spacy-sener.GLiNER.v1", "encoder": MODEL["encoder"]}
+    with pytest.raises(ValueError, match=r"\[components.sener.model\].*spacy-sener.SeNER.v1"):
+        spacy.blank("en").add_pipe("sener", config={"model": gliner})
+    with pytest.raises(ValueError, match=r"gliner_multitask.model\].*spacy-sener.GLiNER.v1"):
+        spacy.blank("en").add_pipe("gliner_multitask", config={"model": MODEL})
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("reach", -3),
         ("span_size", 0),
         ("span_size", 3),
         ("hidden_size", 0),
@@ -329,10 +365,8 @@ def test_shorter_windows_than_in_training(saved: Path) -> None:
 
 def test_longer_windows_than_the_table_of_positions(saved: Path) -> None:
     """A BERT has vectors for as many positions as it was initialized for, and no more."""
-    nlp = spacy.load(saved, config={"components.sener.max_pieces": 128})
-    assert nlp(TEXT).spans["sc"]
-    with pytest.raises(ValueError, match=r"position table holds 64.*max_pieces="):
-        nlp(" ".join([TEXT] * 20))
+    with pytest.raises(ValueError, match=r"max_pieces = 128, but .* positions for 64 word pieces"):
+        spacy.load(saved, config={"components.sener.max_pieces": 128})
 
 
 def test_longer_windows_without_a_table_of_positions(tiny_deberta: Path, tmp_path: Path) -> None:

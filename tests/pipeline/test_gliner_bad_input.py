@@ -184,7 +184,7 @@ def test_gold_inside_of_tokens_is_counted(tiny_encoder: Path) -> None:
     nlp = pipeline(tiny_encoder, labels=["person"])
     reference = gold(nlp, TEXT, [("Anna", "person")]).reference
     joined = Doc(nlp.vocab, ["Anna Keller", *TEXT.split()[2:]])
-    with pytest.warns(UserWarning, match=r"1 annotated span.* not aligned with the tokens\. They"):
+    with pytest.warns(UserWarning, match=r"1 annotated span.* not aligned with the tokens\. In"):
         nlp.update([Example(joined, reference)])
 
 
@@ -222,7 +222,7 @@ def test_the_config_decides_how_long_windows_are(saved: Path) -> None:
 def test_windows_that_are_longer_than_the_encoder_has_positions_for(saved: Path) -> None:
     message = (
         r"^\[components\.gliner_multitask\] max_pieces = 65, but the encoder has positions for 64 "
-        r".*import-gliner --max-pieces 65`"
+        r".*--max-pieces 65"
     )
     with pytest.raises(ValueError, match=message):
         spacy.load(saved, config={"components.gliner_multitask.max_pieces": 65})

@@ -205,6 +205,16 @@ def test_labels_are_names_or_descriptions_and_may_change(nlp: Language) -> None:
     assert gliner.labels == ("place", "person", "date")
 
 
+def test_a_list_of_labels_that_was_set_by_hand_is_saved(tiny_encoder: Path, tmp_path: Path) -> None:
+    nlp = pipeline(tiny_encoder, labels=LABELS)
+    component(nlp).cfg["labels"] = ["place", "person"]
+    expected = answers(nlp(TEXTS[0]))
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path)
+    assert component(again).label_data == {"place": "place", "person": "person"}
+    assert answers(again(TEXTS[0])) == expected
+
+
 def test_many_labels_are_asked_in_passes(nlp: Language) -> None:
     gliner, doc = component(nlp), nlp.make_doc(TEXTS[5])
     labels = [f"{word} {i}" for i in range(125) for word in ("person", "place", "house", "date")]

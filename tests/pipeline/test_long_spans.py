@@ -129,8 +129,11 @@ def test_windows_bound_the_reach_and_what_they_lose_is_counted(tiny_encoder: Pat
     nlp = make_nlp(tiny_encoder, reach=10**6)
     rng = random.Random(0)
     short, long = document(nlp, rng, 70, 20, 60), document(nlp, rng, 0, 100, 0)
-    nlp.initialize(lambda: [short, long])
-    with pytest.warns(UserWarning, match="1 in no window, for their length"):
+    crooked = Example(Doc(nlp.vocab, words=["ab"]), Doc(nlp.vocab, words=["a", "b"]))
+    crooked.reference.spans["sc"] = [Span(crooked.reference, 0, 1, "BLOCK")]
+    with pytest.warns(UserWarning, match="1 not aligned"):
+        nlp.initialize(lambda: [short, long, crooked])
+    with pytest.warns(UserWarning, match="1 in no window whole.*max_pieces = 80"):
         nlp.update([short, long])
 
 

@@ -182,11 +182,26 @@ def test_only_what_was_trained_is_saved_on_demand(tiny_encoder: Path) -> None:
     assert_alike(expected, nlp.from_bytes(small.to_bytes())(text), tolerance=0)
 
 
+def assert_other_entities_stay(nlp: Language, doc: Doc) -> None:
+    """Those that an earlier component found where ours finds none."""
+    free = next(token for token in doc if not token.ent_type)
+    again = Doc(nlp.vocab, words=[token.text for token in doc])
+    again.ents = [Span(again, free.i, free.i + 1, label="EARLIER"), *overlapped(again, doc)]
+    assert [entity.label_ for entity in nlp(again).ents].count("EARLIER") == 1
+    assert len(again.ents) == len(doc.ents) + 1
+
+
+def overlapped(again: Doc, doc: Doc) -> list[Span]:
+    first = doc.ents[0]
+    return [Span(again, first.start, first.end, label="EARLIER")]
+
+
 def test_entities_are_the_best_spans_that_do_not_overlap(tiny_encoder: Path) -> None:
     nlp = make_nlp(tiny_encoder, set_ents=True)
     train(nlp, 40)
     doc = nlp(examples(nlp)[-1].reference.text)
     assert len(doc.ents) > 0
+    assert_other_entities_stay(nlp, doc)
     by_place = {(s, e): score for s, e, _, score in answers(doc)}
     chosen = {(entity.start, entity.end) for entity in doc.ents}
     for entity in doc.ents:
