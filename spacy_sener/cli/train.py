@@ -80,10 +80,20 @@ def resume_cli(
         try:
             saved = Saved.from_disk(state_folder(output_path))
             nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
+        except FileNotFoundError as error:
+            msg.fail(f"{error}{_further_hint(output_path / DIR_MODEL_BEST)}", exits=1)
         except (OSError, ValueError) as error:
             msg.fail(str(error), exits=1)
         msg.info(f"Going on after step {saved.progress.step}")
         _run(nlp, output_path, use_gpu, saved)
+
+
+def _further_hint(best: Path) -> str:
+    """How a pipeline that is trained is trained on."""
+    if not best.is_dir():
+        return ""
+    source = f'[components.sener] source = "{best}"'
+    return f" To train its pipeline further, name it in the config of another run: {source}"
 
 
 @contextmanager
