@@ -42,7 +42,8 @@ def debug_data_cli(
         str | None, typer.Option(help="Where the spans are in doc.spans  [default: the config's]")
     ] = None,
     span_window: Annotated[
-        int | None, typer.Option(help="Judge by this window, in tokens  [default: the config's]")
+        int | None,
+        typer.Option(min=1, help="Judge by this window, in tokens  [default: the config's]"),
     ] = None,
     lang: Annotated[str, typer.Option(help="Whose tokenizer is used, without --config")] = "en",
 ) -> None:
