@@ -10,6 +10,7 @@ from spacy.cli._util import import_code, setup_gpu
 from spacy.util import fix_random_seed, load_model
 from wasabi import msg
 
+from ..corpora.files import check_folder
 from ..evaluation.markdown import percent
 from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
@@ -33,7 +34,10 @@ def report_cli(
     ] = None,
     spans_key: Annotated[str, typer.Option("--spans-key", "-sk", help="Key of doc.spans")] = "sc",
     lowest_score: Annotated[
-        float, typer.Option(help="Where the diagrams begin, below the pipeline's own threshold")
+        float,
+        typer.Option(
+            min=0, max=1, help="Where the diagrams begin, below the pipeline's own threshold"
+        ),
     ] = 0.05,
     n_examples: Annotated[int, typer.Option(min=0, help="Examples of each error")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap")] = 0,
@@ -82,8 +86,9 @@ def report(
     """Write a report to a folder. Returns it, and whether there are plots.
 
     Raises ValueError if the data or the predictions have no spans under the key, OSError if there
-    is no such pipeline.
+    is no such pipeline, or a file in the folder's place.
     """
+    check_folder(output_path)
     n_documents = require_spans(data_path, spans_key)
     run: Run
     if Path(model).suffix == ".spacy":

@@ -13,6 +13,7 @@ from spacy.training import Corpus
 from spacy.util import load_model
 from wasabi import msg
 
+from ..corpora.docbin import require_docbin
 from ..corpora.files import folder_written_whole, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..corpora.report import printable
@@ -117,6 +118,8 @@ def self_train_files(
     interruption. Raises as `self_train` does, OSError if there is no such pipeline, and
     FileExistsError where the folder is there already.
     """
+    if gold_path is not None:
+        require_docbin(gold_path)
     with folder_written_whole(output_path) as part:
         nlp = load_model(model)
         # spaCy's limit is for components that need much memory for a long text.

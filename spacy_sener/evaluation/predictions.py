@@ -17,6 +17,7 @@ from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
+from ..corpora.docbin import require_docbin
 from ..extensions import copy_labels
 
 
@@ -43,6 +44,7 @@ def require_spans(data_path: Path, spans_key: str) -> int:
 
     Raises ValueError if none has spans under the key, and for a file that is no .spacy file.
     """
+    require_docbin(data_path)
     vocab, keys, n_documents = spacy.blank("xx").vocab, set[str](), 0
     for path in walk_corpus(data_path, FILE_TYPE):
         doc_bin = _load(path)
@@ -121,9 +123,9 @@ def require_predictions(keys: set[str], spans_key: str, source: str) -> None:
 
 
 def _no_spans(what: str, spans_key: str, keys: set[str]) -> str:
+    hint = " If yours is one of them, name it with --spans-key." if keys else ""
     return (
-        f"{what} doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}. "
-        "If yours is one of them, name it with --spans-key."
+        f"{what} doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}.{hint}"
     )
 
 

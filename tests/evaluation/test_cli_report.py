@@ -119,6 +119,7 @@ def test_without_matplotlib(
         ("nowhere", (), "[E050]"),
         ("other.spacy", (), "Document 1 of"),
         ("sener", ("--n-examples", "-1"), "Invalid value for '--n-examples'"),
+        ("sener", ("--lowest-score", "2"), "Invalid value for '--lowest-score'"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(
@@ -137,7 +138,21 @@ def test_what_is_wrong_is_said_and_nothing_written(
     assert result.exit_code == (2 if "Invalid" in message else 1)
     output = " ".join(result.output.split())
     assert all(part in output for part in message.split(".*"))
+    assert ("If yours is one of them" in output) == ("there: ['" in output)
     assert not (tmp_path / "out").exists()
+
+
+def test_files_are_looked_at_before_the_pipeline_is_loaded(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl.gz").touch()
+    (tmp_path / "file").touch()
+    for gold, out, message in (
+        (tmp_path / "dev.jsonl.gz", tmp_path / "out", "is no .spacy file. Make one of it: python"),
+        (data, tmp_path / "file", "is a file: name a folder"),
+        (data, tmp_path / "file" / "out", "is a file: name a folder"),
+    ):
+        result = command(tmp_path / "no_such_pipeline", gold, out)
+        assert result.exit_code == 1
+        assert message in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("broken_is_model", [True, False])
