@@ -96,6 +96,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     code, output = debug_data(path)
     assert code == 1
     assert "python -m spacy sener convert" in output
+    code, output = debug_data(path, "--lang", "english")
+    assert code == 1
+    assert "--lang should be a code such as en" in output
     config = tmp_path / "other.cfg"
     spacy.blank("en").config.to_disk(config)
     code, output = debug_data(path, "--config", config)

@@ -119,6 +119,7 @@ def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
         (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
         (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'"),
         (["--encoder", "./nowhere"], "there is no such folder"),
+        (["--lang", "english"], "--lang should be a code such as en"),
     ],
 )
 def test_what_cannot_be(

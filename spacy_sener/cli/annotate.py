@@ -12,6 +12,7 @@ from ..annotate.output import ERRORS, FORMATS
 from ..annotate.run import OptionError, Settings, annotate_files
 from ..annotate.worker import Task
 from .app import app
+from .messages import fail
 from .options import Code, UseGPU
 
 HAS_ERRORS, INTERRUPTED = 3, 130
@@ -103,7 +104,7 @@ def annotate_cli(
     except MemoryError as error:
         msg.fail(f"There is too little memory: {error}", exits=1)
     except (OSError, ValueError, RuntimeError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     except KeyboardInterrupt:
         msg.warn(f"Interrupted; the same command goes on with {output_path}", exits=INTERRUPTED)
     msg.good(f"Annotated {output.n_docs} documents in {output_path}")

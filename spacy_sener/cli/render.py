@@ -26,6 +26,7 @@ from ..corpora.report import Report
 from ..displacy import render as render_html
 from ..progress import progress_bar
 from .app import app
+from .messages import print_lines
 from .options import UseGPU
 
 Read = Callable[..., Iterator[Doc]]
@@ -187,7 +188,7 @@ def _read(
         docs = read_docs(path, nlp, report=report, spans_key=spans_key, record_format=record_format)
     yield from docs
     if gold and report.problems:
-        msg.warn(report.problem_summary(path))
+        print_lines(report.problem_summary(path).split("\n"))
 
 
 def _text_files(path: Path) -> list[Path]:
