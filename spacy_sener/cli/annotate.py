@@ -9,8 +9,9 @@ import typer
 from wasabi import msg
 
 from ..annotate.output import ERRORS, FORMATS
-from ..annotate.run import OptionError, Settings, annotate_files
+from ..annotate.run import Settings, annotate_files
 from ..annotate.worker import Task
+from ..gpus import OptionError
 from .app import app
 from .messages import fail
 from .options import Code, UseGPU

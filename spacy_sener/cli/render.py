@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import spacy
 import typer
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -27,7 +26,7 @@ from ..displacy import render as render_html
 from ..progress import progress_bar
 from .app import app
 from .messages import print_lines
-from .options import UseGPU
+from .options import UseGPU, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""

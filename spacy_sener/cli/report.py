@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.util import fix_random_seed, load_model
 from wasabi import msg
 
@@ -16,7 +16,7 @@ from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 
 @app.command("report")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.training import Corpus
 from spacy.util import load_model
 from wasabi import msg
@@ -20,7 +20,7 @@ from ..corpora.report import printable
 from ..evaluation.markdown import percent
 from ..self_training import Settings, self_train
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 DEFAULT = Settings()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.util import load_model
 from wasabi import msg
 
@@ -16,7 +16,7 @@ from ..evaluation.markdown import percent
 from ..evaluation.predictions import from_pipeline, require_spans, writer
 from ..evaluation.report import evaluate
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 
 @app.command("set-threshold")

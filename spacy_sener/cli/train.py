@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
@@ -19,7 +19,7 @@ from wasabi import msg
 from ..training.loop import output_folder, state_folder, train
 from ..training.progress import Saved
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 EVALUATIONS = "training.eval_frequency"
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
