@@ -11,6 +11,8 @@ from spacy.util import fix_random_seed, load_model
 from wasabi import msg
 
 from ..corpora.files import check_folder
+from ..corpora.report import printable
+from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
@@ -66,6 +68,8 @@ def report_cli(
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
     print_report(made)
+    if hint := no_common_label(made["per_type"], made["labels"]):
+        msg.warn(printable(hint))
     if not has_plots:
         msg.warn(MISSING)
     msg.good(f"Wrote the report to {output_path}")
@@ -111,7 +115,7 @@ def report(
         seed=seed,
     )
     names = {"name": name or default_name(model), "model": model, "data": str(data_path)}
-    made = {"version": VERSION, **names, **figures}
+    made = {"version": VERSION, **names, "labels": run.known, **figures}
     return made, write_report(made, output_path)
 
 

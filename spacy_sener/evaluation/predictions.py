@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
 from ..corpora.docbin import require_docbin
-from ..extensions import copy_labels
+from ..extensions import LABELS, copy_labels
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Run:
     lowest_score: lowest score among these predictions, which may be less. None: as above.
     reach, labels: largest distance between the ends of a span, and labels, of a model with a reach.
     seconds: taken by reading, tokenizing and predicting so far; None for predictions from a file.
+    asked: labels that documents named themselves, so far, in place of the model's.
     """
 
     examples: Iterator[Example]
@@ -37,6 +38,12 @@ class Run:
     reach: int | None = None
     labels: tuple[str, ...] = ()
     seconds: float | None = None
+    asked: set[str] = field(default_factory=set)
+
+    @property
+    def known(self) -> list[str]:
+        """All labels that predictions can have, as far as that is known so far."""
+        return sorted({*self.labels, *self.asked})
 
 
 def require_spans(data_path: Path, spans_key: str) -> int:
@@ -69,7 +76,6 @@ def from_pipeline(
 
     Each is asked for the labels that its gold document names, if it does.
 
-
     lowest_score: the threshold of the component that writes to the key is lowered to it for the
         run. The components of this package and spaCy's span categorizers take candidates by score,
         the best first, so what they give at their own threshold is what reaches it among these.
@@ -79,11 +85,12 @@ def from_pipeline(
     lowest = None if threshold is None else min(threshold, lowest_score)
     reach = pipe.model.attrs.get("reach") if pipe else None
     corpus = Corpus(data_path, gold_preproc=gold_preproc)
-    run = Run(iter(()), threshold, lowest, reach, tuple(pipe.labels) if pipe else (), 0.0)
+    labels = tuple(pipe.labels) if pipe else ()
+    run = Run(iter(()), threshold, lowest, reach, labels, 0.0)
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):
-            asked = ((_as_asked(example), example) for example in corpus(nlp))
+            asked = ((_as_asked(example, run), example) for example in corpus(nlp))
             pairs = nlp.pipe(asked, as_tuples=True)
             for predicted, example in _timed(pairs, run):
                 yield Example(predicted, example.reference)
@@ -152,8 +159,9 @@ def _lowered(pipe: Any, threshold: float | None) -> Iterator[None]:
         pipe.cfg["threshold"] = before
 
 
-def _as_asked(example: Example) -> Doc:
+def _as_asked(example: Example, run: Run) -> Doc:
     copy_labels(example.reference, to=example.predicted)
+    run.asked.update(example.reference._.get(LABELS) or ())
     return example.predicted
 
 

@@ -142,6 +142,25 @@ def test_what_is_wrong_is_said_and_nothing_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_other_labels_than_the_data_has(other_labels: tuple[Path, Path], tmp_path: Path) -> None:
+    model, gold = other_labels
+    result = command(model, gold, tmp_path / "out")
+    assert result.exit_code == 0
+    hint = "share no label, so nothing that is found can be right. The data has PERSON; the pipel"
+    assert hint in " ".join(result.output.split())
+    assert hint in (tmp_path / "out" / "report.md").read_text(encoding="utf8")
+    # Documents may ask for labels themselves: then it is another matter if nothing is found.
+    [doc] = DocBin().from_disk(gold).get_docs(spacy.blank("en").vocab)
+    doc._.gliner_labels = ["PERSON"]
+    nlp = spacy.load(model)
+    nlp.get_pipe("gliner_multitask").model.shims[0].module.scores.marks.bias.data -= 100
+    nlp.to_disk(model)
+    DocBin(docs=[doc], store_user_data=True).to_disk(gold)
+    result = command(model, gold, tmp_path / "out")
+    assert result.exit_code == 0
+    assert "share no label" not in result.output
+
+
 def test_files_are_looked_at_before_the_pipeline_is_loaded(data: Path, tmp_path: Path) -> None:
     (tmp_path / "dev.jsonl.gz").touch()
     (tmp_path / "file").touch()
