@@ -51,8 +51,8 @@ def set_threshold_cli(
     msg.good(f"The threshold of {model} was {before:g} and is {after:g}")
     if after != before:
         msg.info(
-            f"A report and a model card that there are of it are those of {before:g}: make them "
-            "again, with `sener report` and `sener card --force`"
+            f"Reports and model cards made before are of {before:g}: make them again, with `sener "
+            "report` and `sener card --force`"
         )
 
 

@@ -44,7 +44,7 @@ def test_the_best_threshold_is_saved(
     assert load_config(model / "config.cfg")["components"][name]["threshold"] == chosen
     assert (model / "README.md").read_text() == "a card"
     assert f"{100 * curve[chosen]:.2f}" in result.output
-    again = "are those of 0.95: make them again"
+    again = "made before are of 0.95: make them again"
     assert again in " ".join(result.output.split())
     assert again not in " ".join(command(model, data).output.split())
 
