@@ -43,6 +43,7 @@ def test_writes_documents_and_reports(tmp_path: Path) -> None:
         ((json.dumps(ODD),), ("--strict",), "1 x ends inside a token"),
         ((json.dumps(GOOD),), ("--format", "csv"), "format should be one of"),
         ((json.dumps(GOOD),), ("--format", "raw"), "the record has no 'raw'"),
+        ((json.dumps(GOOD),), ("--lang", "english"), "--lang should be a code such as en"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(
@@ -85,3 +86,24 @@ def test_output_is_a_spacy_file(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "OUT should end in .spacy" in result.output
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_folder_of_another_format_than_those_of_folders(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_text(json.dumps(GOOD), encoding="utf8")
+    arguments = ["sener", "convert", str(tmp_path / "in"), str(tmp_path / "out.spacy")]
+    for options, message in (
+        ([], "is a folder, of which those in the formats brat and uima are read"),
+        (["--format", "jsonl"], "is a folder; jsonl reads one file at a time"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, *options])
+        assert result.exit_code == 1
+        assert message in " ".join(result.output.split())
+
+
+def test_problems_stand_on_lines_of_their_own(tmp_path: Path) -> None:
+    for options in ((), ("--strict",)):
+        lines = convert(tmp_path, json.dumps(ODD), options=options).output.splitlines()
+        [problem] = [i for i, line in enumerate(lines) if "1 x ends inside a token (kept" in line]
+        assert "problems" not in lines[problem]
+        assert lines[problem + 1].startswith("    b (line 1): {'start': 1")

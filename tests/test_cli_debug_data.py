@@ -85,6 +85,9 @@ def test_settings_are_those_of_a_config(tmp_path: Path) -> None:
     assert "1 of 2 spans (50.0 %) reach over span_window = 4 and cannot be found" in output
     assert 'which the settings rule out: overlap = "nested" lets them be found' in output
     assert "span_window = 16 reaches all spans" in debug_data(train, "--span-window", 16)[1]
+    code, output = debug_data(train, "--span-window", 0)
+    assert code == 2
+    assert "Invalid value for '--span-window'" in output
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
@@ -93,6 +96,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     code, output = debug_data(path)
     assert code == 1
     assert "python -m spacy sener convert" in output
+    code, output = debug_data(path, "--lang", "english")
+    assert code == 1
+    assert "--lang should be a code such as en" in output
     config = tmp_path / "other.cfg"
     spacy.blank("en").config.to_disk(config)
     code, output = debug_data(path, "--config", config)

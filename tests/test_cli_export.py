@@ -105,6 +105,14 @@ def test_unknown_target(tmp_path: Path) -> None:
     assert "--to should be one of" in result.output
 
 
+@pytest.mark.parametrize("name", ["out.spacy", "out.spacy.gz", "out"])
+def test_the_name_says_what_is_written(tmp_path: Path, name: str) -> None:
+    result = sener("export", write_docs(tmp_path / "in.spacy"), tmp_path / name)
+    assert result.exit_code == 1
+    assert "OUT should end in .jsonl or .json (or .gz, .xz)" in " ".join(result.output.split())
+    assert not (tmp_path / name).exists()
+
+
 def test_export_reads_what_convert_reads(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Ada Brenk")
     (tmp_path / "a.ann").write_text("T1\tname 0 9\tAda Brenk\n")
@@ -150,14 +158,14 @@ def test_an_item_of_any_depth_is_reported(tmp_path: Path, depth: int) -> None:
     assert json.loads(report.read_text())["problem"] == "malformed"
 
 
-@pytest.mark.parametrize("command", ["export", "convert"])
+@pytest.mark.parametrize(("command", "name"), [("export", "out.jsonl"), ("convert", "out.spacy")])
 def test_every_problem_goes_to_the_report_even_if_strict_fails(
-    tmp_path: Path, command: str
+    tmp_path: Path, command: str, name: str
 ) -> None:
     items = [[number, number, "\ud800"] for number in range(5)]
     record = {"id": "d", "text": "one two", "spans": [*items, {"start": 0, "end": 2, "label": "x"}]}
     (tmp_path / "in.jsonl").write_text(json.dumps(record))
-    report, output = tmp_path / "report.jsonl", tmp_path / "out.spacy"
+    report, output = tmp_path / "report.jsonl", tmp_path / name
     result = sener(command, tmp_path / "in.jsonl", output, "--strict", "--report", report)
     assert result.exit_code == 1
     assert not output.exists()
@@ -199,10 +207,10 @@ def test_a_folder_gets_no_file_that_would_be_read_with_it(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ann", "a.txt"]
 
 
-@pytest.mark.parametrize("command", ["export", "convert"])
-def test_a_folder_as_output_is_an_error(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "name"), [("export", "out.jsonl"), ("convert", "out.spacy")])
+def test_a_folder_as_output_is_an_error(tmp_path: Path, command: str, name: str) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "one", "spans": []}')
-    (tmp_path / "out.spacy").mkdir()
-    result = sener(command, tmp_path / "in.jsonl", tmp_path / "out.spacy")
+    (tmp_path / name).mkdir()
+    result = sener(command, tmp_path / "in.jsonl", tmp_path / name)
     assert result.exit_code == 1
     assert "is a folder: name a file to write" in " ".join(result.output.split())

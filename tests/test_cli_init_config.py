@@ -119,6 +119,7 @@ def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
         (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
         (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'"),
         (["--encoder", "./nowhere"], "there is no such folder"),
+        (["--lang", "english"], "--lang should be a code such as en"),
     ],
 )
 def test_what_cannot_be(
@@ -232,6 +233,9 @@ def test_steps_follow_from_documents() -> None:
     small = Advisor(corpus({20: 1_000}, A={2: 500}), SMALL, gpu=False)
     assert small.updates == 40  # of 25 documents
     assert small.max_steps == 500
+    tiny = Advisor(corpus({5: 2}, A={2: 2}), SMALL, gpu=False)
+    reasons = {choice.setting: choice.reason for choice in tiny.choices()}
+    assert reasons["training.max_steps"].startswith("500.0 epochs of 1 updates")
     long = Advisor(corpus({9_000: 400}, A={250: 500}), SMALL, gpu=False)
     assert long.updates == 4_400  # of one segment
     assert 1 < long.seconds < 5

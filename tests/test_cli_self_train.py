@@ -120,6 +120,9 @@ def test_wrong_paths(half_trained: Path, tmp_path: Path) -> None:
     result = command(half_trained, source, output, "--gold", tmp_path / "gold.spacy")
     assert result.exit_code == 1
     assert "no annotation in doc.spans['sc']" in shown(result)
+    result = command(half_trained, source, output, "--gold", source)
+    assert result.exit_code == 1
+    assert "is no .spacy file" in shown(result)
 
 
 def test_an_interruption_leaves_nothing(half_trained: Path, tmp_path: Path) -> None:

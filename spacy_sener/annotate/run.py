@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from ..gpus import OptionError
 from .documents import BLOCK_BYTES, Block, Fields, find_files, input_state, read_blocks
 from .local import LocalEngine
 from .manifest import find_model, make_manifest
@@ -20,10 +21,6 @@ from .schedule import Engine, Schedule
 from .worker import Answer, Task
 
 ENGINES = ("local", "ray")
-
-
-class OptionError(ValueError):
-    """One that no repetition makes right."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..gpus import OptionError
 from .documents import Block, Item
 from .worker import Answer, Done, Failed, Failure, Message, Ready
 
@@ -97,7 +98,10 @@ class Schedule:
         self._given_up_in_a_row = 0
 
     def run(self) -> None:
-        """Returns when all is done. Raises RuntimeError if no worker can do anything."""
+        """Returns when all is done.
+
+        Raises RuntimeError if no worker can do anything, and OptionError if an option is why.
+        """
         try:
             while self._hand_out():
                 for worker, message in self._engine.receive([*self._loading, *self._busy]):
@@ -142,6 +146,8 @@ class Schedule:
             self._engine.stop(worker)
         self._lost_in_a_row += 1
         if piece is None and not message.died and not self._was_ready:
+            if message.is_option:
+                raise OptionError(message.reason)
             raise RuntimeError(f"the model cannot be loaded: {message.reason}")
         if self._lost_in_a_row > LOST_IN_A_ROW * self._n_workers:
             raise RuntimeError(

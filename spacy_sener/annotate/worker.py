@@ -23,6 +23,7 @@ from ..corpora.records import check_id
 from ..corpora.report import Report
 from ..corpora.unique_keys import unique_keys
 from ..extensions import LABELS
+from ..gpus import OptionError, gpu_error
 from ..scores import span_scores
 from .documents import Fields, Item, Unreadable
 from .parquet import ID_KEYS
@@ -79,10 +80,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """It could not do what it was asked, and why. died: and it is no more."""
+    """It could not do what it was asked, and why.
+
+    died: and it is no more. is_option: an option is wrong.
+    """
 
     reason: str
     died: bool = False
+    is_option: bool = False
 
 
 Message = Ready | Done | Failed
@@ -98,6 +103,8 @@ class Worker:
         """Load the model."""
         try:
             self.annotate_all = Annotator(task)
+        except OptionError as error:
+            return Failed(str(error)[:MAX_MESSAGE], is_option=True)
         except Exception as error:
             return Failed(describe(error))
         return Ready()
@@ -121,7 +128,7 @@ class Annotator:
         if task.code is not None:
             import_file("python_code", task.code)
         if task.gpu_id >= 0:
-            require_gpu(task.gpu_id)
+            _use_gpu(task.gpu_id)
         self.nlp = load_model(task.model)
         # spaCy's limit is for components that need much memory for a long text.
         self.nlp.max_length = sys.maxsize
@@ -174,7 +181,7 @@ class Annotator:
     def _row(self, doc: Doc) -> Fields:
         key = self.task.spans_key
         if key not in doc.spans:
-            raise ValueError(
+            raise OptionError(
                 f"the pipeline {self.nlp.pipe_names} has not written doc.spans['{key}'] "
                 f"(--spans-key), but these: {list(doc.spans) or 'none'}"
             )
@@ -194,6 +201,13 @@ class Annotator:
             torch.ones(1, device="cuda").sum().item()
         except RuntimeError:
             os._exit(os.EX_IOERR if hasattr(os, "EX_IOERR") else 1)
+
+
+def _use_gpu(gpu_id: int) -> None:
+    try:
+        require_gpu(gpu_id)
+    except (ValueError, RuntimeError) as error:
+        raise gpu_error(gpu_id, error) from error
 
 
 def describe(error: BaseException) -> str:

@@ -30,12 +30,15 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 def read_torch(path: Path) -> State:
     """Read a file of torch weights as plain tensors; ValueError if it holds anything else."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can make the reader fail in any way
-        raise ValueError(
-            f"{path} is damaged, or not a file of torch weights: download it again ({error})"
-        ) from error
+    with path.open("rb"):  # or the system says why not
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file can make the reader fail in any way
+            # What torch says is left out: it advises to run what the file holds.
+            raise ValueError(
+                f"{path} is damaged, or not a file of torch weights, which holds names and tensors "
+                "alone, as torch.save(model.state_dict(), path) writes it: download it again"
+            ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{path} must hold names and tensors, and nothing else")
     return dict(state)

@@ -9,9 +9,11 @@ import typer
 from wasabi import msg
 
 from ..annotate.output import ERRORS, FORMATS
-from ..annotate.run import OptionError, Settings, annotate_files
+from ..annotate.run import Settings, annotate_files
 from ..annotate.worker import Task
+from ..gpus import OptionError
 from .app import app
+from .messages import fail
 from .options import Code, UseGPU
 
 HAS_ERRORS, INTERRUPTED = 3, 130
@@ -103,7 +105,7 @@ def annotate_cli(
     except MemoryError as error:
         msg.fail(f"There is too little memory: {error}", exits=1)
     except (OSError, ValueError, RuntimeError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     except KeyboardInterrupt:
         msg.warn(f"Interrupted; the same command goes on with {output_path}", exits=INTERRUPTED)
     msg.good(f"Annotated {output.n_docs} documents in {output_path}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import srsly
 import typer
@@ -72,6 +73,22 @@ def card(
         ) from error
     if Path(reported).resolve() != model.resolve():
         msg.warn(f"The report is of {reported!r}: is that this pipeline?")
+    before, now = reports[0]["threshold"], _threshold(model, meta["pipeline"], reports[0])
+    if None not in (before, now) and before != now:
+        msg.warn(
+            f"The report is of a threshold of {before:g}, and that of the pipeline is {now:g} now: "
+            "make the report again, and then the card"
+        )
     with written_whole(path) as part:
         part.write_text(text, encoding="utf8")
     return path
+
+
+def _threshold(model: Path, components: Sequence[str], report: Mapping[str, Any]) -> float | None:
+    """That of the last component that writes to the report's key, as it is saved, if it has one."""
+    threshold = None
+    for path in (model / name / "cfg" for name in components):
+        cfg = srsly.read_json(path) if path.is_file() else None
+        if isinstance(cfg, dict) and cfg.get("spans_key") == report["spans_key"]:
+            threshold = cfg.get("threshold")
+    return threshold

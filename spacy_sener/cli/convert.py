@@ -24,6 +24,7 @@ from .corpora import (
     print_report,
     read_corpus,
 )
+from .messages import fail
 
 
 @app.command("convert")
@@ -48,7 +49,7 @@ def convert_cli(
             report_path=report_path,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     print_report(report)
     msg.good(f"Wrote {report.docs} documents to {output_path}")
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
 from spacy.tokens import Doc
 from tqdm import tqdm
@@ -17,6 +16,8 @@ from ..corpora import brat, uima
 from ..corpora.files import plain_suffix
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report, printable
+from .messages import print_lines
+from .options import blank
 
 InputPath = Annotated[
     Path,
@@ -45,10 +46,7 @@ def read_corpus(
     At their end raises ValueError if there were none and, if `strict`, for any problem: whoever
     writes them makes no file before that.
     """
-    try:
-        nlp = spacy.blank(lang)
-    except ImportError as error:
-        raise ValueError(str(error)) from error
+    nlp = blank(lang)
     # spaCy's limit is for components that need much memory; here is only a tokenizer.
     nlp.max_length = sys.maxsize
     docs = read_docs(path, nlp, spans_key=spans_key, record_format=record_format, report=report)
@@ -79,5 +77,4 @@ def print_report(report: Report) -> None:
     header = ("Label", "Spans", "Longest (tokens)")
     footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))
-    for line in report.problem_lines():
-        msg.text(line) if line.startswith(" ") else msg.warn(line)
+    print_lines(report.problem_lines())

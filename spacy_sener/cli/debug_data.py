@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config
@@ -17,6 +16,7 @@ from ..statistics import checks
 from ..statistics.checks import Finding, Settings
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
+from .options import blank
 
 Section = tuple[str, list[Finding]]
 
@@ -42,7 +42,8 @@ def debug_data_cli(
         str | None, typer.Option(help="Where the spans are in doc.spans  [default: the config's]")
     ] = None,
     span_window: Annotated[
-        int | None, typer.Option(help="Judge by this window, in tokens  [default: the config's]")
+        int | None,
+        typer.Option(min=1, help="Judge by this window, in tokens  [default: the config's]"),
     ] = None,
     lang: Annotated[str, typer.Option(help="Whose tokenizer is used, without --config")] = "en",
 ) -> None:
@@ -123,7 +124,7 @@ def _print_labels(
 
 def _pipeline(config_path: Path | None, lang: str) -> Language:
     if config_path is None:
-        nlp = spacy.blank(lang)
+        nlp = blank(lang)
         nlp.add_pipe("sener")
         return nlp
     return load_model_from_config(load_config(config_path), auto_fill=True)

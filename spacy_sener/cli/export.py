@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from ..corpora.export import problems_to, write_gliner, write_jsonl
+from ..corpora.files import plain_suffix
 from ..corpora.report import Report
 from .app import app
 from .corpora import (
@@ -22,15 +23,18 @@ from .corpora import (
     print_report,
     read_corpus,
 )
+from .messages import fail
 
 TARGETS = ("jsonl", "gliner")
+SUFFIXES = (".jsonl", ".json")
 
 
 @app.command("export")
 def export_cli(
     input_path: InputPath,
     output_path: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A .jsonl file, or .jsonl.gz or .jsonl.xz")
+        Path,
+        typer.Argument(metavar="OUT", help="A .jsonl or .json file, perhaps packed (.gz, .xz)"),
     ],
     target: Annotated[
         str,
@@ -57,7 +61,7 @@ def export_cli(
             report_path=report_path,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     print_report(report)
     msg.good(f"Wrote {report.docs} documents to {output_path}")
 
@@ -75,12 +79,16 @@ def export(
 ) -> Report:
     """Write the documents of a file or folder to a file of JSON, one by one.
 
+    output_path (Path): Ends in one of `SUFFIXES`, or .gz or .xz behind it.
     target (str): "jsonl", or "gliner", of whose records scores are no part; that is a warning.
     The other options and errors are those of `convert.convert`.
     """
     if target not in TARGETS:
         raise ValueError(f"--to should be one of {TARGETS}, but is {target!r}")
     check_paths(input_path, output_path, report_path)
+    if plain_suffix(output_path) not in SUFFIXES:
+        names = " or ".join(SUFFIXES)
+        raise ValueError(f"OUT should end in {names} (or .gz, .xz), and is {output_path}")
     with problems_to(report_path) as on_problem:
         report = Report(on_problem=on_problem)
         docs = read_corpus(

@@ -11,6 +11,7 @@ from wasabi import msg
 from ..corpora.files import folder_written_whole
 from ..pipeline.imported import pipeline_from_checkpoint
 from .app import app
+from .options import blank
 
 
 @app.command("import-checkpoint")
@@ -31,6 +32,7 @@ def import_checkpoint_cli(
     """Turn a published SeNER checkpoint into a pipeline folder for spacy.load()."""
     names = [label.strip() for label in labels.split(",")]
     try:
+        blank(lang)  # is tried first: what is imported may be large
         with folder_written_whole(output_path) as part:
             nlp = pipeline_from_checkpoint(
                 checkpoint,

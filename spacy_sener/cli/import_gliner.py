@@ -12,6 +12,7 @@ from ..corpora.files import folder_written_whole
 from ..nn.attention_pattern import AttentionKind
 from ..pipeline.imported_gliner import pipeline_from_gliner
 from .app import app
+from .options import blank
 
 KINDS = get_args(AttentionKind)
 
@@ -40,6 +41,7 @@ def import_gliner_cli(
     if attention not in KINDS:
         msg.fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}", exits=1)
     try:
+        blank(lang)  # is tried first: what is imported may be large
         with folder_written_whole(output_path) as part:
             nlp = pipeline_from_gliner(
                 checkpoint,

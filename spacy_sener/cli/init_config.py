@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
 import srsly
 import typer
 from spacy.util import load_model_from_config
@@ -20,6 +19,7 @@ from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
+from .options import blank
 
 GPU_SOURCE = "microsoft/deberta-v3-base"
 
@@ -115,7 +115,7 @@ def init_config_cli(
         msg.fail(f"{output_path} exists. Give --force to overwrite it.", exits=1)
     try:
         names = None if labels is None else [label.strip() for label in labels.split(",")]
-        statistics = read_statistics(corpus, spacy.blank(lang), spans_key)
+        statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
         source = encoder or (GPU_SOURCE if gpu else DEFAULT_SOURCE)
         looked_at = Encoder.look_at(source, statistics.words)

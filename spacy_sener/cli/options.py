@@ -5,9 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import spacy
 import typer
+from spacy.cli._util import setup_gpu as setup_spacys_gpu
+from spacy.language import Language
+
+from ..gpus import gpu_error
 
 UseGPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
 Code = Annotated[
     Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
 ]
+
+
+def setup_gpu(gpu_id: int, *, silent: bool | None = None) -> None:
+    """As spaCy's; what cannot be used is a wrong option, with what to do."""
+    try:
+        setup_spacys_gpu(gpu_id, silent=silent)
+    except (ValueError, RuntimeError) as error:
+        raise typer.BadParameter(str(gpu_error(gpu_id, error))) from error
+
+
+def blank(lang: str) -> Language:
+    """A blank pipeline of the language that --lang names. Raises ValueError if there is none."""
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise ValueError(
+            f"--lang should be a code such as en or xx, not {lang!r}: {error}"
+        ) from error

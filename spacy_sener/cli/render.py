@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import spacy
 import typer
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -26,7 +25,8 @@ from ..corpora.report import Report
 from ..displacy import render as render_html
 from ..progress import progress_bar
 from .app import app
-from .options import UseGPU
+from .messages import print_lines
+from .options import UseGPU, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""
@@ -187,7 +187,7 @@ def _read(
         docs = read_docs(path, nlp, report=report, spans_key=spans_key, record_format=record_format)
     yield from docs
     if gold and report.problems:
-        msg.warn(report.problem_summary(path))
+        print_lines(report.problem_summary(path).split("\n"))
 
 
 def _text_files(path: Path) -> list[Path]:

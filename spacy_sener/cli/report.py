@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.util import fix_random_seed, load_model
 from wasabi import msg
 
+from ..corpora.files import check_folder
+from ..corpora.report import printable
+from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 
 @app.command("report")
@@ -33,7 +36,10 @@ def report_cli(
     ] = None,
     spans_key: Annotated[str, typer.Option("--spans-key", "-sk", help="Key of doc.spans")] = "sc",
     lowest_score: Annotated[
-        float, typer.Option(help="Where the diagrams begin, below the pipeline's own threshold")
+        float,
+        typer.Option(
+            min=0, max=1, help="Where the diagrams begin, below the pipeline's own threshold"
+        ),
     ] = 0.05,
     n_examples: Annotated[int, typer.Option(min=0, help="Examples of each error")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap")] = 0,
@@ -62,6 +68,8 @@ def report_cli(
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
     print_report(made)
+    if hint := no_common_label(made["per_type"], made["labels"]):
+        msg.warn(printable(hint))
     if not has_plots:
         msg.warn(MISSING)
     msg.good(f"Wrote the report to {output_path}")
@@ -82,8 +90,9 @@ def report(
     """Write a report to a folder. Returns it, and whether there are plots.
 
     Raises ValueError if the data or the predictions have no spans under the key, OSError if there
-    is no such pipeline.
+    is no such pipeline, or a file in the folder's place.
     """
+    check_folder(output_path)
     n_documents = require_spans(data_path, spans_key)
     run: Run
     if Path(model).suffix == ".spacy":
@@ -106,7 +115,7 @@ def report(
         seed=seed,
     )
     names = {"name": name or default_name(model), "model": model, "data": str(data_path)}
-    made = {"version": VERSION, **names, **figures}
+    made = {"version": VERSION, **names, "labels": run.known, **figures}
     return made, write_report(made, output_path)
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.training import Corpus
 from spacy.util import load_model
 from wasabi import msg
 
+from ..corpora.docbin import require_docbin
 from ..corpora.files import folder_written_whole, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..corpora.report import printable
 from ..evaluation.markdown import percent
 from ..self_training import Settings, self_train
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 DEFAULT = Settings()
 
@@ -117,6 +118,8 @@ def self_train_files(
     interruption. Raises as `self_train` does, OSError if there is no such pipeline, and
     FileExistsError where the folder is there already.
     """
+    if gold_path is not None:
+        require_docbin(gold_path)
     with folder_written_whole(output_path) as part:
         nlp = load_model(model)
         # spaCy's limit is for components that need much memory for a long text.

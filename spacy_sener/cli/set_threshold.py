@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.util import load_model
 from wasabi import msg
 
 from ..corpora.files import create_text
+from ..corpora.report import printable
 from ..evaluation.confidence import best_point
+from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
-from ..evaluation.predictions import from_pipeline, require_spans, writer
+from ..evaluation.predictions import Run, from_pipeline, require_spans, writer
 from ..evaluation.report import evaluate
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
+
+LONGER = "Train it longer."
 
 
 @app.command("set-threshold")
@@ -43,7 +47,13 @@ def set_threshold_cli(
         msg.fail(str(error), exits=1)
     rows = [(f"{each['threshold']:.2f}", *(percent(each[key]) for key in "prf")) for each in curve]
     msg.table(rows, header=("Threshold", "P", "R", "F"), divider=True, aligns="r")
-    msg.good(f"The threshold of {model} was {before:g} and is {best_point(curve)['threshold']:g}")
+    after = best_point(curve)["threshold"]
+    msg.good(f"The threshold of {model} was {before:g} and is {after:g}")
+    if after != before:
+        msg.info(
+            f"Reports and model cards made before are of {before:g}: make them again, with `sener "
+            "report` and `sener card --force`"
+        )
 
 
 def set_threshold(
@@ -51,8 +61,8 @@ def set_threshold(
 ) -> tuple[float, list[dict[str, Any]]]:
     """Save the best threshold in a pipeline's folder. Returns the one before, and all figures.
 
-    Raises ValueError if there are no spans under the key, or no threshold under which they are
-    found, OSError if there is no such pipeline.
+    Raises ValueError if there are no spans under the key, or no threshold at which any is found,
+    OSError if there is no such pipeline.
     """
     n_documents = require_spans(data_path, spans_key)
     nlp = load_model(model)
@@ -67,7 +77,8 @@ def set_threshold(
     )
     curve = figures["curve"] or []
     if not any(point["f"] for point in curve):
-        raise ValueError(f"{model} finds no span of {data_path} at any threshold: train it longer.")
+        hint = no_common_label(figures["per_type"], run.known)
+        raise ValueError(printable(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}"))
     pipe = writer(nlp, spans_key)
     threshold = best_point(curve)["threshold"]
     pipe.cfg["threshold"] = nlp.get_pipe_config(pipe.name)["threshold"] = threshold
@@ -75,3 +86,11 @@ def set_threshold(
     with create_text(model / "config.cfg") as file:
         file.write(nlp.config.to_str())
     return run.threshold, curve
+
+
+def _nothing(model: Path, data_path: Path, run: Run, curve: list[dict[str, Any]]) -> str:
+    """That no span is found. curve: begins at the lowest threshold, if anything has a score."""
+    n_wrong = curve[0]["predicted"] if curve else 0
+    why = f"{n_wrong:,} have such a score, none is right" if n_wrong else "no score is so high"
+    lowest = f"{run.lowest_score:g}"
+    return f"{model} finds no span of {data_path} at a threshold of {lowest} or more: {why}."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
@@ -19,7 +19,7 @@ from wasabi import msg
 from ..training.loop import output_folder, state_folder, train
 from ..training.progress import Saved
 from .app import app
-from .options import Code, UseGPU
+from .options import Code, UseGPU, setup_gpu
 
 EVALUATIONS = "training.eval_frequency"
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -80,10 +80,20 @@ def resume_cli(
         try:
             saved = Saved.from_disk(state_folder(output_path))
             nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
+        except FileNotFoundError as error:
+            msg.fail(f"{error}{_further_hint(output_path / DIR_MODEL_BEST)}", exits=1)
         except (OSError, ValueError) as error:
             msg.fail(str(error), exits=1)
         msg.info(f"Going on after step {saved.progress.step}")
         _run(nlp, output_path, use_gpu, saved)
+
+
+def _further_hint(best: Path) -> str:
+    """How a pipeline that is trained is trained on."""
+    if not best.is_dir():
+        return ""
+    source = f'[components.sener] source = "{best}"'
+    return f" To train its pipeline further, name it in the config of another run: {source}"
 
 
 @contextmanager

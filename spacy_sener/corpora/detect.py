@@ -16,6 +16,7 @@ BY_SUFFIX = {
     ".zip": "uima",
     **dict.fromkeys((".bio", ".conll", ".iob", ".iob2"), "conll"),
 }
+FOLDER_FORMATS = ("brat", "uima")  # the others are of one file
 LABEL_STUDIO_KEYS = {"annotation_id", "annotations", "completions", "predictions"}
 HEAD = 4096  # characters
 
@@ -49,10 +50,13 @@ def detect_format(path: Path) -> str:
 
 def _folder_format(path: Path) -> str:
     suffixes = {plain_suffix(file) for file in path.rglob("*") if file.is_file()}
-    for name in ("brat", "uima"):
+    for name in FOLDER_FORMATS:
         if any(BY_SUFFIX.get(suffix) == name for suffix in suffixes):
             return name
-    raise _unknown(path, f"in the folder are files that end in {sorted(suffixes)}")
+    raise ValueError(
+        f"{path} is a folder, of which those in the formats {' and '.join(FOLDER_FORMATS)} are "
+        f"read, and in the folder are files that end in {sorted(suffixes)}: name one of them"
+    )
 
 
 def _has_annotations(text: Path) -> bool:

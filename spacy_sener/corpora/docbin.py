@@ -12,7 +12,7 @@ from spacy.tokens import Doc, DocBin, SpanGroup
 from spacy.vocab import Vocab
 
 from . import files
-from .files import read_bytes
+from .files import plain_path, read_bytes
 from .records import check_id
 from .report import Report
 
@@ -39,6 +39,15 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
             yield doc
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
+
+
+def require_docbin(path: Path) -> None:
+    """Raise ValueError, with what to do, for a file of another kind. A folder may hold some."""
+    if path.is_file() and path.suffix != ".spacy":
+        name = plain_path(path).with_suffix(".spacy").name
+        raise ValueError(
+            f"{path} is no .spacy file. Make one of it: python -m spacy sener convert {path} {name}"
+        )
 
 
 def load_docbin(path: Path) -> DocBin:

@@ -113,6 +113,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def check_folder(path: Path) -> None:
+    """Raise NotADirectoryError where a file is in the way of a folder to write to."""
+    for place in (path, *path.parents):
+        if place.is_file():
+            raise NotADirectoryError(f"{place} is a file: name a folder to write to")
+
+
 @contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """As `written_whole`, for a folder to fill. Raises FileExistsError, before, if it is there."""

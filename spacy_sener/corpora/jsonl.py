@@ -1,8 +1,8 @@
 """JSON lines, and JSON lists, of documents: with character offsets or with lists of words.
 
 The offsets are Prodigy's (`spans`), doccano's (`label` or `labels`, or `entities` with
-`start_offset` and `end_offset`), those of spaCy 2 (`entities`), and our own export (`spans`, and
-`gliner_labels`: the labels that the document is asked for).
+`start_offset` and `end_offset`), those of spaCy 2 (`entities`, beside the text or in a list after
+it), and our own export (`spans`, and `gliner_labels`: the labels that the document is asked for).
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ def read_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]
 
 def read_fields(path: Path, fields: Any, where: str, parse: Parser) -> Iterator[Record]:
     """The record, if it is one, that stands at a place of a file."""
+    match fields:
+        case [str(text), dict(annotations)]:  # as spaCy 2 was trained on
+            fields = {"text": text, **annotations}
     try:
         if not isinstance(fields, dict):
             raise ValueError(f"expected a JSON object, but found {type(fields).__name__}")

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ..extensions import LABELS
 from . import brat, conll, gliner, jsonl, label_studio, scirex, squad, uima, webanno
-from .detect import detect_format
+from .detect import FOLDER_FORMATS, detect_format
 from .docbin import read_docbin
 from .offsets import doc_from_offsets
 from .records import Reader, Record, TextRecord, check_id
@@ -46,6 +46,8 @@ def read_docs(
     if record_format not in FORMATS:
         raise ValueError(f"format should be one of {FORMATS}, but is {record_format!r}")
     name = detect_format(path) if record_format == "auto" else record_format
+    if path.is_dir() and name not in FOLDER_FORMATS:
+        raise ValueError(f"{path} is a folder; {name} reads one file at a time: name one of them")
     if name == "spacy":
         yield from read_docbin(path, nlp.vocab, spans_key=spans_key, report=report)
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .confidence import best_point
+from .labels import no_common_label
 
 ERROR_NAMES = {
     "type": "Wrong type",
@@ -85,6 +86,8 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
         f"tokens{_speed(report['tokens_per_second'])}. The intervals are percentiles of a "
         "bootstrap over the documents."
     )
+    if hint := no_common_label(report["per_type"], report.get("labels", ())):
+        yield escape(hint)
     if documents["without_annotation"]:
         yield f"{documents['without_annotation']:,} documents have no annotation and do not count."
     if report["unaligned"]:

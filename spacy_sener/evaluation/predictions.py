@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
-from ..extensions import copy_labels
+from ..corpora.docbin import require_docbin
+from ..extensions import LABELS, copy_labels
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Run:
     lowest_score: lowest score among these predictions, which may be less. None: as above.
     reach, labels: largest distance between the ends of a span, and labels, of a model with a reach.
     seconds: taken by reading, tokenizing and predicting so far; None for predictions from a file.
+    asked: labels that documents named themselves, so far, in place of the model's.
     """
 
     examples: Iterator[Example]
@@ -36,6 +38,12 @@ class Run:
     reach: int | None = None
     labels: tuple[str, ...] = ()
     seconds: float | None = None
+    asked: set[str] = field(default_factory=set)
+
+    @property
+    def known(self) -> list[str]:
+        """All labels that predictions can have, as far as that is known so far."""
+        return sorted({*self.labels, *self.asked})
 
 
 def require_spans(data_path: Path, spans_key: str) -> int:
@@ -43,6 +51,7 @@ def require_spans(data_path: Path, spans_key: str) -> int:
 
     Raises ValueError if none has spans under the key, and for a file that is no .spacy file.
     """
+    require_docbin(data_path)
     vocab, keys, n_documents = spacy.blank("xx").vocab, set[str](), 0
     for path in walk_corpus(data_path, FILE_TYPE):
         doc_bin = _load(path)
@@ -67,7 +76,6 @@ def from_pipeline(
 
     Each is asked for the labels that its gold document names, if it does.
 
-
     lowest_score: the threshold of the component that writes to the key is lowered to it for the
         run. The components of this package and spaCy's span categorizers take candidates by score,
         the best first, so what they give at their own threshold is what reaches it among these.
@@ -77,11 +85,12 @@ def from_pipeline(
     lowest = None if threshold is None else min(threshold, lowest_score)
     reach = pipe.model.attrs.get("reach") if pipe else None
     corpus = Corpus(data_path, gold_preproc=gold_preproc)
-    run = Run(iter(()), threshold, lowest, reach, tuple(pipe.labels) if pipe else (), 0.0)
+    labels = tuple(pipe.labels) if pipe else ()
+    run = Run(iter(()), threshold, lowest, reach, labels, 0.0)
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):
-            asked = ((_as_asked(example), example) for example in corpus(nlp))
+            asked = ((_as_asked(example, run), example) for example in corpus(nlp))
             pairs = nlp.pipe(asked, as_tuples=True)
             for predicted, example in _timed(pairs, run):
                 yield Example(predicted, example.reference)
@@ -121,9 +130,9 @@ def require_predictions(keys: set[str], spans_key: str, source: str) -> None:
 
 
 def _no_spans(what: str, spans_key: str, keys: set[str]) -> str:
+    hint = " If yours is one of them, name it with --spans-key." if keys else ""
     return (
-        f"{what} doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}. "
-        "If yours is one of them, name it with --spans-key."
+        f"{what} doc.spans['{spans_key}']. The keys that are there: {sorted(keys) or 'none'}.{hint}"
     )
 
 
@@ -150,8 +159,9 @@ def _lowered(pipe: Any, threshold: float | None) -> Iterator[None]:
         pipe.cfg["threshold"] = before
 
 
-def _as_asked(example: Example) -> Doc:
+def _as_asked(example: Example, run: Run) -> Doc:
     copy_labels(example.reference, to=example.predicted)
+    run.asked.update(example.reference._.get(LABELS) or ())
     return example.predicted
 
 

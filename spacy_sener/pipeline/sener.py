@@ -306,10 +306,12 @@ class SeNER(SafePipe):
 
     def _require_some_label(self, keys: Iterable[str]) -> None:
         if not self.labels:
+            found = sorted(keys)
+            setting = f"[components.{self.name}] spans_key"
+            hint = f" If yours is one of them, set {setting} to it." if found else ""
             raise ValueError(
                 f"{Errors.E143.format(name=self.name)} No example has spans in doc.spans"
-                f"['{self.key}']. The keys that have some: {sorted(keys) or 'none'}. If yours is "
-                f"one of them, set [components.{self.name}] spans_key to it."
+                f"['{self.key}']. The keys that have some: {found or 'none'}.{hint}"
             )
 
     def _require_known(self, labels: Iterable[str]) -> None:

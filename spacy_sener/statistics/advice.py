@@ -159,11 +159,11 @@ class Advisor:
 
     @cached_property
     def updates(self) -> float:
-        """In an epoch."""
+        """In an epoch, which has one at least."""
         lengths = self.trained
         long = {length: n for length, n in lengths.items() if length > 1.2 * self.words}
         rest = lengths.sum_of_lengths - sum(length * n for length, n in long.items())
-        return sum(long.values()) + rest / self.words
+        return max(1.0, sum(long.values()) + rest / self.words)
 
     @cached_property
     def seconds(self) -> float:

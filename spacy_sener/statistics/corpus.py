@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from tqdm import tqdm
 
+from ..corpora.docbin import require_docbin
 from ..gold import GoldSpan, gold_spans
 from .lengths import Lengths
 from .overlaps import count_overlaps
@@ -103,9 +104,5 @@ def read_statistics(path: Path, nlp: Language, spans_key: str) -> CorpusStatisti
 
     Raises ValueError for a file of another kind.
     """
-    if path.is_file() and path.suffix != ".spacy":
-        raise ValueError(
-            f"{path} is no .spacy file. Make one of it: python -m spacy sener convert {path} "
-            f"{path.with_suffix('.spacy').name}"
-        )
+    require_docbin(path)
     return count(tqdm(Corpus(path)(nlp), desc=path.name, unit=" docs"), spans_key)

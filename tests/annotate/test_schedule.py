@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spacy_sener.annotate.documents import Block, Item
 from spacy_sener.annotate.schedule import GIVEN_UP_IN_A_ROW, LOST_IN_A_ROW, Schedule
 from spacy_sener.annotate.worker import Answer, Done, Failed, Failure, Message, Ready
+from spacy_sener.gpus import OptionError
 
 
 class Engine:
@@ -157,3 +158,7 @@ def test_a_model_that_cannot_be_loaded_is_an_error_at_once() -> None:
     with pytest.raises(RuntimeError, match="the model cannot be loaded: no such model"):
         run(engine, [1], 1)
     assert engine.n_started == 1
+    engine = Engine(set(), random.Random(0))
+    engine.message = lambda items: Failed("no", is_option=True)  # type: ignore[method-assign]
+    with pytest.raises(OptionError, match=r"^no$"):
+        run(engine, [1], 1)

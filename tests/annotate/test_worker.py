@@ -16,6 +16,7 @@ from tiny_gliner import FIRST, LAST, marking_pipeline
 from spacy_sener.annotate.documents import Item, Unreadable
 from spacy_sener.annotate.worker import Annotator, Done, Failed, Failure, Ready, Task, Worker
 
+NO_GPU = 99
 TEXTS = [
     *(text for text, _ in DATA[:5]),
     EMPTY,
@@ -123,9 +124,14 @@ def test_a_pipeline_that_does_not_fit_is_told_before_all_documents(marking: Path
     worker = Worker()
     message = worker.load(Task(str(marking), spans_key="other"))
     assert message == Failed(
-        "ValueError: the pipeline ['mark_names'] has not written doc.spans['other'] "
-        "(--spans-key), but these: ['sc']"
+        "the pipeline ['mark_names'] has not written doc.spans['other'] (--spans-key), but these: "
+        "['sc']",
+        is_option=True,
     )
+    message = worker.load(Task(str(marking), gpu_id=NO_GPU))
+    assert isinstance(message, Failed)
+    assert message.is_option
+    assert message.reason.startswith(f"--gpu-id {NO_GPU}: ")
     assert isinstance(worker.load(Task(str(marking))), Ready)
     assert isinstance(worker.annotate(items([NAME])), Done)
 

@@ -58,6 +58,7 @@ def check(path: Path, documents: list[Text]) -> None:
         writers.doccano_with_relations,
         writers.doccano_json,
         writers.spacy_2,
+        writers.spacy_2_pairs,
         writers.label_studio,
         writers.label_studio_min,
         writers.squad,

@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus
 from spacy.util import fix_random_seed
+from tiny_gliner import ALONE, FIRST, LAST, gold, marking_pipeline
 
 SENTENCES = [
     ("Anna Keller is a professor at the University of Zurich", [(0, 2, "PER"), (6, 10, "ORG")]),
@@ -82,6 +83,16 @@ def spancat(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spancat") / "pipeline"
     trained(nlp, data, 12).to_disk(path)
     return path
+
+
+@pytest.fixture
+def other_labels(tiny_encoder: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A pipeline that finds two spans of "person", and data that has them as "PERSON"."""
+    nlp = marking_pipeline(tiny_encoder, labels=["person"])
+    nlp.to_disk(tmp_path / "finds_person")
+    example = gold(nlp, f"{FIRST} {LAST} in {ALONE}", [(f"{FIRST} {LAST}", "PERSON")])
+    DocBin(docs=[example.reference]).to_disk(tmp_path / "has_PERSON.spacy")
+    return tmp_path / "finds_person", tmp_path / "has_PERSON.spacy"
 
 
 @pytest.fixture

@@ -86,6 +86,14 @@ def test_the_report_of_another_pipeline_is_noticed(pipeline: Path, sener: Path, 
     assert str(sener) in result.output.replace("\n", "")
 
 
+def test_a_report_at_another_threshold_is_noticed(pipeline: Path, made: Path) -> None:
+    assert "threshold" not in command(pipeline, made).output
+    cfg = srsly.read_json(pipeline / "sener" / "cfg")
+    srsly.write_json(pipeline / "sener" / "cfg", cfg | {"threshold": 0.3})
+    shown = " ".join(command(pipeline, made, "--force").output.split())
+    assert "of a threshold of 0.5, and that of the pipeline is 0.3 now" in shown
+
+
 def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "meta.json" in command(tmp_path / "empty", made).output

@@ -119,6 +119,7 @@ def test_without_matplotlib(
         ("nowhere", (), "[E050]"),
         ("other.spacy", (), "Document 1 of"),
         ("sener", ("--n-examples", "-1"), "Invalid value for '--n-examples'"),
+        ("sener", ("--lowest-score", "2"), "Invalid value for '--lowest-score'"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(
@@ -137,7 +138,40 @@ def test_what_is_wrong_is_said_and_nothing_written(
     assert result.exit_code == (2 if "Invalid" in message else 1)
     output = " ".join(result.output.split())
     assert all(part in output for part in message.split(".*"))
+    assert ("If yours is one of them" in output) == ("there: ['" in output)
     assert not (tmp_path / "out").exists()
+
+
+def test_other_labels_than_the_data_has(other_labels: tuple[Path, Path], tmp_path: Path) -> None:
+    model, gold = other_labels
+    result = command(model, gold, tmp_path / "out")
+    assert result.exit_code == 0
+    hint = "share no label, so nothing that is found can be right. The data has PERSON; the pipel"
+    assert hint in " ".join(result.output.split())
+    assert hint in (tmp_path / "out" / "report.md").read_text(encoding="utf8")
+    # Documents may ask for labels themselves: then it is another matter if nothing is found.
+    [doc] = DocBin().from_disk(gold).get_docs(spacy.blank("en").vocab)
+    doc._.gliner_labels = ["PERSON"]
+    nlp = spacy.load(model)
+    nlp.get_pipe("gliner_multitask").model.shims[0].module.scores.marks.bias.data -= 100
+    nlp.to_disk(model)
+    DocBin(docs=[doc], store_user_data=True).to_disk(gold)
+    result = command(model, gold, tmp_path / "out")
+    assert result.exit_code == 0
+    assert "share no label" not in result.output
+
+
+def test_files_are_looked_at_before_the_pipeline_is_loaded(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl.gz").touch()
+    (tmp_path / "file").touch()
+    for gold, out, message in (
+        (tmp_path / "dev.jsonl.gz", tmp_path / "out", "is no .spacy file. Make one of it: python"),
+        (data, tmp_path / "file", "is a file: name a folder"),
+        (data, tmp_path / "file" / "out", "is a file: name a folder"),
+    ):
+        result = command(tmp_path / "no_such_pipeline", gold, out)
+        assert result.exit_code == 1
+        assert message in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("broken_is_model", [True, False])

@@ -44,6 +44,9 @@ def test_the_best_threshold_is_saved(
     assert load_config(model / "config.cfg")["components"][name]["threshold"] == chosen
     assert (model / "README.md").read_text() == "a card"
     assert f"{100 * curve[chosen]:.2f}" in result.output
+    again = "made before are of 0.95: make them again"
+    assert again in " ".join(result.output.split())
+    assert again not in " ".join(command(model, data).output.split())
 
 
 def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) -> None:
@@ -61,5 +64,14 @@ def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) ->
     nlp.to_disk(model)
     result = command(model, data)
     assert result.exit_code == 1
-    assert "finds no span" in " ".join(result.output.split())
+    output = " ".join(result.output.split())
+    assert "at a threshold of 0.05 or more: no score is so high. Train it longer." in output
     assert (model / "sener" / "cfg").read_bytes() == before
+
+
+def test_other_labels_than_the_data_has(other_labels: tuple[Path, Path]) -> None:
+    result = command(*other_labels)
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "2 have such a score, none is right. The data and the pipeline share no label" in output
+    assert "longer" not in output

@@ -51,7 +51,7 @@ def saved(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("labels", [{}, {"labels": []}])
 def test_no_labels(tiny_encoder: Path, labels: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"E143.*No example has.*\['sc'\].*have some: none"):
+    with pytest.raises(ValueError, match=r"E143.*No example has.*\['sc'\].*have some: none\.$"):
         initialize(blank(), tiny_encoder, example(spans=[]), **labels)
 
 

@@ -86,3 +86,13 @@ def test_labels_that_do_not_fit_are_named(golden: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "3 labels, but 2 are given" in result.output.replace("\n", " ")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["import-checkpoint", "--encoder", "e", "--labels", "a"], ["import-gliner"]]
+)
+def test_a_language_is_looked_for_first(tmp_path: Path, command: list[str]) -> None:
+    paths = [str(tmp_path / name) for name in ("no_checkpoint", "out")]
+    result = CliRunner().invoke(app, [*command, *paths, "--lang", "english"])
+    assert result.exit_code == 1
+    assert "--lang should be a code such as en" in " ".join(result.output.split())

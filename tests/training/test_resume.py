@@ -237,7 +237,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert not (parts / "out" / "model-last" / "training").exists()
     done = run("resume", parts / "out")
     assert done.exit_code == 1
-    assert "the run is done" in " ".join(done.output.split())
+    shown = " ".join(done.output.split())
+    assert "the run is done" in shown
+    assert f'[components.sener] source = "{parts / "out" / "model-best"}"' in shown
 
 
 def test_a_best_model_that_could_not_be_written_is_written_after_all(
