@@ -9,6 +9,7 @@ from spacy.training import Example
 from ..extensions import LABELS, copy_labels
 from ..gold import GoldCount
 from ..prompts import Prompt, make_prompt
+from .checks import keys_with_spans
 
 Labels = Sequence[str] | Mapping[str, str]
 """Names, or names with what the model is to read for each."""
@@ -95,8 +96,6 @@ def labels_of(
     if not (labels or found or named or may_have_none):
         raise ValueError(
             f"{Errors.E143.format(name=name)} No example has spans in doc.spans['{spans_key}'], or "
-            "names labels in doc._.gliner_labels. The keys that have spans: "
-            f"{sorted(count.keys) or 'none'}. If yours is one of them, set [components.{name}] "
-            "spans_key to it."
+            f"names labels in doc._.gliner_labels. {keys_with_spans(name, count.keys)}"
         )
     return labels or found

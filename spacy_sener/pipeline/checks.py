@@ -90,6 +90,15 @@ def check_positions(pipe: TrainablePipe) -> None:
         )
 
 
+def keys_with_spans(name: str, keys: Iterable[str]) -> str:
+    """What an error says of the keys of doc.spans, where there are no spans under the one set."""
+    found = sorted(keys)
+    if not found:
+        return "The keys that have some: none."
+    setting = f"[components.{name}] spans_key"
+    return f"The keys that have some: {found}. If yours is one of them, set {setting} to it."
+
+
 def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) -> None:
     """Raise ValueError if the loss is not a finite number, naming the update and the documents."""
     if not math.isfinite(loss):

@@ -37,6 +37,7 @@ from .checks import (
     begin_update,
     check_decoding,
     check_share,
+    keys_with_spans,
     require_finite,
     require_initialized,
 )
@@ -306,12 +307,9 @@ class SeNER(SafePipe):
 
     def _require_some_label(self, keys: Iterable[str]) -> None:
         if not self.labels:
-            found = sorted(keys)
-            setting = f"[components.{self.name}] spans_key"
-            hint = f" If yours is one of them, set {setting} to it." if found else ""
             raise ValueError(
                 f"{Errors.E143.format(name=self.name)} No example has spans in doc.spans"
-                f"['{self.key}']. The keys that have some: {found or 'none'}.{hint}"
+                f"['{self.key}']. {keys_with_spans(self.name, keys)}"
             )
 
     def _require_known(self, labels: Iterable[str]) -> None:
