@@ -1,9 +1,14 @@
 """Fixtures that every part of the tests shares."""
 
+import os
 from pathlib import Path
 
 import pytest
 from private_data import shared_folder
+
+# Before torch is imported. Threads that spin while they wait take minutes for what takes seconds,
+# where another program has a core.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,10 @@ def find_files(path: Path) -> list[Path]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if plain_suffix(path) not in SUFFIXES:
-        raise ValueError(f"{path} should be a folder, or end in one of {kinds} (or .gz, .xz)")
+        raise ValueError(
+            f"{path} should be a folder, or end in one of {kinds} (or .gz, .xz). `spacy apply` "
+            "annotates .spacy files."
+        )
     return [path]
 
 
