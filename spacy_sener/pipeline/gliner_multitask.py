@@ -332,7 +332,8 @@ class GLiNERMultitask(SafePipe):
     def _check_loaded(self) -> None:
         if not isinstance(self.cfg["labels"], dict | list):
             raise ValueError(f"the file 'cfg' holds no labels, but {self.cfg['labels']}.")
-        self.set_labels(self.cfg["labels"])  # a list was set by hand, in place of `set_labels`
+        if self.cfg["labels"]:  # a list was set by hand, in place of `set_labels`
+            self.set_labels(self.cfg["labels"])
 
     def _read(self, docs: Sequence[Doc], prompts: Sequence[Prompt]) -> Iterator[Marks]:
         """The marks of each document; those of no more are held than are read at once."""
