@@ -99,13 +99,16 @@ def keys_with_spans(name: str, keys: Iterable[str]) -> str:
     return f"The keys that have some: {found}. If yours is one of them, set {setting} to it."
 
 
-def require_finite(name: str, loss: float, docs: Sequence[Doc], *, step: int) -> None:
-    """Raise ValueError if the loss is not a finite number, naming the update and the documents."""
+def require_finite(name: str, loss: float, docs: Sequence[Doc], *, number: int) -> None:
+    """Raise ValueError if the loss is not a finite number, naming the update and the documents.
+
+    number: of the calls of `update` so far.
+    """
     if not math.isfinite(loss):
         documents = "; ".join(describe(doc) for doc in docs)
         raise ValueError(
-            f"At step {step} the loss of '{name}' is {loss}, in these "
-            f"documents: {documents}. This step changed no weights. Lower the learning rates, "
+            f"At call {number} the loss of '{name}' is {loss}, in these "
+            f"documents: {documents}. This call changed no weights. Lower the learning rates, "
             "or set mixed_precision to false."
         )
 

@@ -307,7 +307,7 @@ class GLiNERMultitask(SafePipe):
         loss, d_logits = self.get_loss(examples, batch)
         self._n_updates += 1
         references = [example.reference for example in examples]
-        require_finite(self.name, loss, references, step=self._n_updates)
+        require_finite(self.name, loss, references, number=self._n_updates)
         backprop(d_logits)
         if sgd:
             self.finish_update(sgd)

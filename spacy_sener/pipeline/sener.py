@@ -323,7 +323,7 @@ class SeNER(SafePipe):
 
     def _require_finite(self, loss: float, examples: Sequence[Example]) -> None:
         docs = [example.reference for example in examples]
-        require_finite(self.name, loss, docs, step=self._n_updates)
+        require_finite(self.name, loss, docs, number=self._n_updates)
 
 
 def _band_loss(

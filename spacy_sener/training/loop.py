@@ -2,6 +2,7 @@
 
 A run that goes on passes through the steps that were done, without their documents: so spaCy's own
 loop counts steps, draws from schedules and knows the best evaluation as if it had never stopped.
+Only the words, which loggers are told, are counted anew.
 """
 
 from __future__ import annotations

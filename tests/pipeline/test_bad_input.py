@@ -192,7 +192,7 @@ def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -
     weights = weights_of(nlp)
     named, unnamed = example(), example("She sings .", [])
     named.reference.user_data["doc_id"] = "cv-17"
-    message = r"step 2 the loss of 'sener' is nan.*cv-17 \('Anna Keller.*'She sings .'.*no weights"
+    message = r"call 2 the loss of 'sener' is nan.*cv-17 \('Anna Keller.*'She sings .'.*no weights"
     with pytest.raises(ValueError, match=message):
         nlp.update([named, unnamed], sgd=sgd)
     assert_unchanged(nlp, weights)

@@ -233,6 +233,6 @@ def test_a_loss_that_is_no_number_stops_before_the_weights(tiny_encoder: Path) -
     module = component(nlp).model.shims[0].module
     module.scores.marks.bias.data.fill_(float("nan"))
     before = module.scores.word.weight.clone()
-    with pytest.raises(ValueError, match=r"At step 1 the loss of 'gliner_multitask' is nan.*Anna"):
+    with pytest.raises(ValueError, match=r"At call 1 the loss of 'gliner_multitask' is nan.*Anna"):
         nlp.update([gold(nlp, TEXT, [("Anna Keller", "person")])])
     assert module.scores.word.weight.equal(before)
