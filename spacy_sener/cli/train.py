@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
@@ -39,7 +40,7 @@ def train_cli(
 
     Settings of the config are overridden as there: --training.max_steps 100.
     """
-    overrides = parse_config_overrides(context.args)
+    overrides = _overrides(context)
     import_code(code_path)
     with _alone_in(output_path):
         if state_folder(output_path).exists():
@@ -71,7 +72,7 @@ def resume_cli(
     Losses and weights are those of a run that was never stopped. Settings can be overridden, to
     train longer (--training.max_steps 2000), or where files have moved (--paths.train ...).
     """
-    overrides = parse_config_overrides(context.args)
+    overrides = _overrides(context)
     if EVALUATIONS in overrides:
         raise typer.BadParameter(f"--{EVALUATIONS} cannot change: what is done is counted by it")
     import_code(code_path)
@@ -86,6 +87,18 @@ def resume_cli(
             msg.fail(str(error), exits=1)
         msg.info(f"Going on after step {saved.progress.step}")
         _run(nlp, output_path, use_gpu, saved)
+
+
+def _overrides(context: typer.Context) -> dict[str, Any]:
+    """Settings given as options. spaCy takes a misspelt one of [training] without a word."""
+    overrides = parse_config_overrides(context.args)
+    known = Language.default_config["training"]
+    for option in overrides:
+        section, _, setting = option.partition(".")
+        if section == "training" and (name := setting.split(".")[0]) not in known:
+            close = "".join(f", but {each}" for each in get_close_matches(name, known, n=1))
+            raise typer.BadParameter(f"--{option}: [training] has no {name}{close}")
+    return overrides
 
 
 def _further_hint(best: Path) -> str:

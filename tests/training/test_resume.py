@@ -261,6 +261,11 @@ def test_a_best_model_that_could_not_be_written_is_written_after_all(
     assert weights(whole) == weights(parts)
 
 
+def unboxed(output: str) -> str:
+    """The text of an error that stands in a box."""
+    return " ".join(output.replace("│", " ").split())
+
+
 def test_what_a_folder_and_a_run_cannot_be_used_for(
     corpus: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -273,3 +278,7 @@ def test_what_a_folder_and_a_run_cannot_be_used_for(
     result = run("resume", out, "--training.eval_frequency", 2)
     assert result.exit_code == 2
     assert "training.eval_frequency cannot change" in " ".join(result.output.split())
+    for command in (["train", config, "--output", out], ["resume", out]):
+        result = run(*command, "--training.max_step", 2)
+        assert result.exit_code == 2
+        assert "[training] has no max_step, but max_steps" in unboxed(result.output)
