@@ -5,6 +5,7 @@ Its arguments are the settings as JSON, the folder of the corpus, and the folder
 
 import json
 import pkgutil
+import shutil
 import subprocess
 import sys
 import time
@@ -63,13 +64,14 @@ class OutOfMemoryError(Exception):
 def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
     folder, output = Path(sys.argv[2]), Path(sys.argv[3])
+    code = revision()  # now: a checkout may move on while a run goes on
     data = read_corpus(folder, CorpusSettings(**settings.corpus_settings))
     memory.limit_to_available()
     try:
         figures = run(settings, data)
     except OutOfMemoryError as error:
         figures = {"problem": str(error)}
-    write({**figures, "corpus": data.to_json()}, settings, output)
+    write({**figures, "corpus": data.to_json(), "code": code}, settings, output)
 
 
 def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
@@ -78,7 +80,7 @@ def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
     figures: those of `run`, or "problem", why there are none.
     """
     about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
-    budget = {"seed": settings.seed, "updates": settings.updates, "code": revision()}
+    budget = {"seed": settings.seed, "updates": settings.updates}
     output.mkdir(parents=True, exist_ok=True)
     srsly.write_json(output / FILE_NAME, {**about, **budget, **figures})
     srsly.write_json(output / "settings.json", asdict(settings))
@@ -86,8 +88,16 @@ def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
 
 def revision() -> str | None:
     """What git calls the code that runs; None outside of a checkout."""
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    git = shutil.which("git")
+    if git is None:
+        return None
+    done = subprocess.run(  # noqa: S603 (fixed arguments, and no shell)
+        [git, "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,  # it fails outside of a checkout
+    )
     return done.stdout.strip() or None
 
 

@@ -12,7 +12,7 @@ from spacy.util import load_config, load_model_from_config
 from benchmarks.accuracy.__main__ import GROUPS, in_a_process, plan
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, read_corpus
 from benchmarks.accuracy.methods import SpacyMethod
-from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, run, score
+from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, revision, run, score
 from tests.benchmarks.accuracy.learned import make_docs, write_corpus
 
 CORPUS = CorpusSettings(train=8, dev=4, longest=7, updates=3, held_out=0.25, format="tokens")
@@ -60,6 +60,7 @@ def test_a_run_leaves_its_report_and_then_its_settings(
     report = srsly.read_json(folder / "report.json")
     assert (report["name"], report["data"], report["seed"]) == ("method", "sentences", 7)
     assert report["documents"]["count"] == 4
+    assert report["code"] == revision()
     assert 0.05 <= report["threshold"] <= 0.95
     assert report["lowest_score"] == 0.02
     assert not any(report["examples"].values())
