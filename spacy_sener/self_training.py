@@ -176,10 +176,7 @@ def annotate(
     """
     pipe: Any = nlp.get_pipe(name)
     found = Annotated()
-    # Spans are kept by score, the best first: a lower threshold adds some and takes none away. Not
-    # so where the threshold is of a span's marks, and the score is their mean.
-    is_mean = pipe.cfg.get("span_score") == "mean"
-    lowest = threshold if is_mean else min(threshold, LOWEST_SCORE)
+    lowest = min(threshold, LOWEST_SCORE) if pipe.keeps_by_score else threshold
     with _changed(pipe.cfg, threshold=lowest):
         for doc in tqdm(nlp.pipe(texts), desc="Annotating", unit=" docs"):
             _take(found, doc, pipe.key, threshold, max_length)

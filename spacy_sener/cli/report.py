@@ -44,7 +44,7 @@ def report_cli(
     n_examples: Annotated[int, typer.Option(min=0, help="Examples of each error")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap")] = 0,
     gold_preproc: Annotated[
-        bool, typer.Option("--gold-preproc", "-G", help="Predict on the gold tokens and sentences")
+        bool, typer.Option("--gold-preproc", "-G", help="Predict on the gold tokens")
     ] = False,
     use_gpu: UseGPU = -1,
     code_path: Code = None,
@@ -135,7 +135,7 @@ def print_report(made: dict[str, Any]) -> None:
         ("Tokens", made["per_length"]),
     ):
         rows = [
-            (group, *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
+            (printable(group), *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
             for group, row in groups.items()
         ]
         header = (name, "P", "R", "F", "Gold", "Predicted")

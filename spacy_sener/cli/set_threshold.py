@@ -10,12 +10,12 @@ from spacy.cli._util import import_code
 from spacy.util import load_model
 from wasabi import msg
 
-from ..corpora.files import create_text
+from ..corpora.files import create_text, files_written_whole
 from ..corpora.report import printable
 from ..evaluation.confidence import best_point
 from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
-from ..evaluation.predictions import Run, from_pipeline, require_spans, writer
+from ..evaluation.predictions import Run, from_pipeline, keeps_by_score, require_spans, writer
 from ..evaluation.report import evaluate
 from .app import app
 from .options import Code, UseGPU, setup_gpu
@@ -61,11 +61,18 @@ def set_threshold(
 ) -> tuple[float, list[dict[str, Any]]]:
     """Save the best threshold in a pipeline's folder. Returns the one before, and all figures.
 
-    Raises ValueError if there are no spans under the key, or no threshold at which any is found,
-    OSError if there is no such pipeline.
+    Raises ValueError if there are no spans under the key, if spans are not kept by their scores,
+    or at no threshold any is found; OSError if there is no such pipeline.
     """
     n_documents = require_spans(data_path, spans_key)
     nlp = load_model(model)
+    pipe = writer(nlp, spans_key)
+    if pipe is not None and not keeps_by_score(pipe):
+        raise ValueError(
+            f"The threshold of '{pipe.name}' is not for the scores of its spans, so one reading "
+            "does not tell what it finds at another: try each with nlp.evaluate, after "
+            f"nlp.get_pipe('{pipe.name}').cfg['threshold'] = ..."
+        )
     run = from_pipeline(nlp, data_path, spans_key=spans_key)
     if run.threshold is None:
         raise ValueError(
@@ -79,10 +86,10 @@ def set_threshold(
     if not any(point["f"] for point in curve):
         hint = no_common_label(figures["per_type"], run.known)
         raise ValueError(printable(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}"))
-    pipe = writer(nlp, spans_key)
     threshold = best_point(curve)["threshold"]
     pipe.cfg["threshold"] = nlp.get_pipe_config(pipe.name)["threshold"] = threshold
-    pipe.to_disk(model / pipe.name)
+    with files_written_whole(model / pipe.name) as part:
+        pipe.to_disk(part, exclude=["vocab"])  # the pipeline has its own
     with create_text(model / "config.cfg") as file:
         file.write(nlp.config.to_str())
     return run.threshold, curve

@@ -84,17 +84,19 @@ def bootstrap(
 ) -> dict[str, list[float]] | None:
     """95% intervals of P, R and F: percentiles over samples of the documents with replacement.
 
-    per_document: right, spurious and missed spans of each document. None for fewer than two.
+    per_document: right, spurious and missed spans of each document. None for fewer than two of
+    them, and without any span. A sample without any has no figures, and does not count.
     """
     n = len(per_document)
-    if n < 2:
+    if n < 2 or not any(map(any, per_document)):
         return None
     counts, rng = np.array(per_document), np.random.default_rng(seed)
     samples = []
     for _ in range(RESAMPLES):
         tp, fp, fn = counts[rng.integers(n, size=n)].sum(axis=0).tolist()
         score = PRFScore(tp=tp, fp=fp, fn=fn)
-        samples.append((score.precision, score.recall, score.fscore))
+        if len(score):
+            samples.append((score.precision, score.recall, score.fscore))
     low, high = np.percentile(samples, [2.5, 97.5], axis=0).tolist()
     return {name: [low[i], high[i]] for i, name in enumerate("prf")}
 

@@ -53,7 +53,7 @@ def model_card(
         "## How well it does",
         *_accuracy(report),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _limits(meta, report)),
+        "\n".join(f"- {limit}" for limit in _limits(report)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -100,6 +100,8 @@ def _accuracy(report: Mapping[str, Any]) -> Iterator[str]:
         f"{micro['gold']:,} annotated spans; start, end and type must be right. Predicted: "
         f"{micro['predicted']:,} spans{least}."
     )
+    if documents["without_annotation"]:
+        yield f"{documents['without_annotation']:,} documents have no annotation and do not count."
     yield figures_table("", {"All": micro})
     if interval := micro["interval"]:
         low, high = interval["f"]
@@ -112,10 +114,10 @@ def _accuracy(report: Mapping[str, Any]) -> Iterator[str]:
     yield figures_table("Tokens", report["per_length"])
 
 
-def _limits(meta: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]:
+def _limits(report: Mapping[str, Any]) -> Iterator[str]:
     yield "Nothing is known of other kinds of texts: try it on some that are annotated."
-    known = {label for own in meta["labels"].values() for label in own}
-    if untested := sorted(known - {k for k, row in report["per_type"].items() if row["gold"]}):
+    tested = {label for label, row in report["per_type"].items() if row["gold"]}
+    if untested := sorted(set(report["labels"]) - tested):
         yield f"No annotated span was there to try it on: {', '.join(map(escape, untested))}."
     if reach := report["reach"]:
         total = reach["total"]
@@ -124,8 +126,8 @@ def _limits(meta: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]
             f"never found. {total['reachable']:,} of the {total['gold']:,} annotated spans are in "
             "reach."
         )
-    if report["calibration"]:
+    if report["calibration"] and (error := report["calibration"]["ece_predicted"]) is not None:
         yield (
             "Scores are not exactly the share of spans that are right: they are off by "
-            f"{report['calibration']['ece']:.2f} on average (expected calibration error)."
+            f"{error:.2f} on average (expected calibration error)."
         )

@@ -30,11 +30,13 @@ class Confidence:
             self.scores.append(candidate.score)
             self.right.append(key in judged.gold)
 
-    def to_json(self, *, threshold: float | None, lowest: float | None) -> dict[str, Any]:
+    def to_json(
+        self, *, threshold: float | None, lowest: float | None, by_score: bool
+    ) -> dict[str, Any]:
         """The parts `calibration` and `curve` of a report: None without scores.
 
-        threshold: the pipeline's own. lowest: that of the run, or None where it is not known: then
-            it is the lowest score that was seen.
+        threshold, lowest, by_score: of the `Run`. Where `lowest` is not known it is the lowest
+            score that was seen; without `by_score` there is no curve.
         """
         if not self.scores or any(score is None for score in self.scores):
             return {"calibration": None, "curve": None}
@@ -46,7 +48,7 @@ class Confidence:
             "calibration": calibration(scores, right, threshold, lowest)
             if is_probability
             else None,
-            "curve": self._curve(scores, right, threshold, lowest),
+            "curve": self._curve(scores, right, threshold, lowest) if by_score else None,
         }
 
     def _curve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import spacy
 from spacy.language import Language
+from spacy.pipeline import SpanCategorizer
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
@@ -27,6 +29,7 @@ class Run:
 
     threshold: lowest score that the pipeline itself keeps. None: not known, or there is none.
     lowest_score: lowest score among these predictions, which may be less. None: as above.
+    by_score: whether, as far as that is known, a higher threshold keeps what has a higher score.
     reach, labels: largest distance between the ends of a span, and labels, of a model with a reach.
     seconds: taken by reading, tokenizing and predicting so far; None for predictions from a file.
     asked: labels that documents named themselves, so far, in place of the model's.
@@ -35,6 +38,7 @@ class Run:
     examples: Iterator[Example]
     threshold: float | None = None
     lowest_score: float | None = None
+    by_score: bool = True
     reach: int | None = None
     labels: tuple[str, ...] = ()
     seconds: float | None = None
@@ -72,25 +76,28 @@ def from_pipeline(
     gold_preproc: bool = False,
     lowest_score: float = 0.05,
 ) -> Run:
-    """Let a pipeline predict the documents, as `spacy evaluate` does.
+    """Let a pipeline predict the documents, as `spacy evaluate` does, however long they are.
 
     Each is asked for the labels that its gold document names, if it does.
 
+    gold_preproc: on the tokens of the gold documents. These are not cut into sentences, unlike by
+        spaCy, as spans may be longer.
     lowest_score: the threshold of the component that writes to the key is lowered to it for the
-        run. The components of this package and spaCy's span categorizers take candidates by score,
-        the best first, so what they give at their own threshold is what reaches it among these.
+        run, if it keeps spans by their scores.
     """
+    nlp.max_length = sys.maxsize  # for components that need much memory for a long text
     pipe = writer(nlp, spans_key)
-    threshold = pipe.cfg.get("threshold") if pipe else None
+    by_score = keeps_by_score(pipe)
+    threshold = pipe.cfg.get("threshold") if by_score else None
     lowest = None if threshold is None else min(threshold, lowest_score)
     reach = pipe.model.attrs.get("reach") if pipe else None
-    corpus = Corpus(data_path, gold_preproc=gold_preproc)
     labels = tuple(pipe.labels) if pipe else ()
-    run = Run(iter(()), threshold, lowest, reach, labels, 0.0)
+    run = Run(iter(()), threshold, lowest, by_score, reach, labels, 0.0)
+    corpus = _on_gold_tokens(nlp, data_path) if gold_preproc else Corpus(data_path)(nlp)
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):
-            asked = ((_as_asked(example, run), example) for example in corpus(nlp))
+            asked = ((_as_asked(example, run), example) for example in corpus)
             pairs = nlp.pipe(asked, as_tuples=True)
             for predicted, example in _timed(pairs, run):
                 yield Example(predicted, example.reference)
@@ -144,6 +151,22 @@ def writer(nlp: Language, spans_key: str) -> Any:
         if isinstance(cfg, dict) and cfg.get("spans_key") == spans_key:
             writer = pipe
     return writer
+
+
+def keeps_by_score(pipe: Any) -> bool:
+    """Whether what a component gives at a threshold is what reaches it among all that it gives.
+
+    That holds for spaCy's span categorizers, and for components of this package, but where a score
+    is the mean of what the threshold is for. Of others it is not known: the threshold of spaCy's
+    span finder, say, is for the ends of spans that have no scores.
+    """
+    return isinstance(pipe, SpanCategorizer) or getattr(pipe, "keeps_by_score", False)
+
+
+def _on_gold_tokens(nlp: Language, data_path: Path) -> Iterator[Example]:
+    for gold in _read(data_path, nlp.vocab):
+        words, spaces = [token.text for token in gold], [bool(token.whitespace_) for token in gold]
+        yield Example(Doc(nlp.vocab, words=words, spaces=spaces), gold)
 
 
 @contextmanager

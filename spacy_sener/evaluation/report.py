@@ -16,7 +16,7 @@ last three being numbers of spans.
                    predictions from a file
     tokens_per_second
     micro          FIGURES, and "interval": {"p": [low, high], "r": ..., "f": ...}, 95% by bootstrap
-                   over the documents; null for a single document
+                   over the documents; null for a single document, and without any span
     per_type       {label: FIGURES}
     per_length     {bucket: FIGURES}: a gold span in the bucket of its own length, a predicted span
                    in that of its own; buckets as in `scorer.length_bucket`
@@ -37,7 +37,8 @@ last three being numbers of spans.
                    "count", "mean_score", "share_right"}]}: "ece_predicted" over the spans that
                    reach the threshold, null if none does, the others over all that were seen.
                    null without scores, or if they are no probabilities
-    curve          [{"threshold", FIGURES}]; null without scores
+    curve          [{"threshold", FIGURES}]; null without scores, and where a threshold is not for
+                   them
     reach          {"tokens", "total": REACH, "per_type": {label: REACH}}; null for a model
                    without a span window. REACH: {"gold", "reachable", "recall_ceiling", "lost":
                    {reason: count}}
@@ -108,7 +109,9 @@ def evaluate(
         "tokens_per_second": documents["tokens"] / run.seconds if run.seconds else None,
         **accuracy.to_json(seed=seed),
         **errors.to_json(),
-        **confidence.to_json(threshold=run.threshold, lowest=run.lowest_score),
+        **confidence.to_json(
+            threshold=run.threshold, lowest=run.lowest_score, by_score=run.by_score
+        ),
         "reach": None if reach is None else reach.to_json(),
     }
 

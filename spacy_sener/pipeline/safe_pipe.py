@@ -31,6 +31,15 @@ class SafePipe(TrainablePipe):
     cfg: dict[str, Any]
 
     @property
+    def keeps_by_score(self) -> bool:
+        """Whether a lower threshold adds spans of lower scores and takes none away.
+
+        It does, as candidates are taken by score, the best first; but not where it is of a span's
+        marks and the score is their mean.
+        """
+        return self.cfg.get("span_score") != "mean"
+
+    @property
     def key(self) -> str:
         """Key of `doc.spans` that the spans are read from and written to."""
         return str(self.cfg["spans_key"])

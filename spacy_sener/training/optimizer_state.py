@@ -113,11 +113,12 @@ def set_optimizer_state(
 
 
 def _like(value: Tensor, weight: Weight, optimizer: Optimizer) -> Any:
-    """As the optimizer holds it: AdamW holds tensors for torch's weights, all others arrays."""
+    """As the optimizer holds it: arrays, but tensors in AdamW for the weights of our own shim."""
     if isinstance(weight.owner, Model):
         return _as_array(weight.owner, value)
     on_device = value.to(weight.value.device)
-    return on_device if isinstance(optimizer, AdamW) else torch2xp(on_device)
+    is_tensor = isinstance(optimizer, AdamW) and isinstance(weight.owner, TorchShim)
+    return on_device if is_tensor else torch2xp(on_device)
 
 
 def _as_array(node: Model[Any, Any], value: Tensor) -> Any:

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus
 from spacy.util import fix_random_seed
-from tiny_gliner import ALONE, FIRST, LAST, gold, marking_pipeline
+from tiny_gliner import ALONE, FIRST, LAST, TEXT, gold, marking_pipeline, pipeline
 
 SENTENCES = [
     ("Anna Keller is a professor at the University of Zurich", [(0, 2, "PER"), (6, 10, "ORG")]),
@@ -16,6 +16,7 @@ SENTENCES = [
     ("Her PhD is from Stanford University", [(1, 6, "DEGREE"), (4, 6, "ORG")]),
     ("The library was founded in London", [(5, 6, "PLACE")]),
 ]
+LABELS = ["person", "place", "house", "date"]
 SENER = {
     "max_pieces": 40,
     "model": {
@@ -100,3 +101,27 @@ def bare(tmp_path: Path) -> Path:
     """Folder of a pipeline that writes no spans."""
     spacy.blank("en").to_disk(tmp_path / "bare")
     return tmp_path / "bare"
+
+
+@pytest.fixture
+def mean_scores(tiny_encoder: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A pipeline whose threshold is for marks and whose scores are their means; all it finds."""
+    nlp = pipeline(tiny_encoder, labels=LABELS, span_score="mean", overlap="nested", threshold=0.2)
+    nlp.to_disk(tmp_path / "mean")
+    DocBin(docs=[nlp(TEXT)]).to_disk(tmp_path / "mean.spacy")
+    return tmp_path / "mean", tmp_path / "mean.spacy"
+
+
+@pytest.fixture
+def span_finder(data: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A pipeline with spaCy's span finder, whose spans have neither labels nor scores; gold."""
+    docs = list(DocBin().from_disk(data).get_docs(spacy.blank("en").vocab))
+    for doc in docs:
+        doc.spans["sc"] = [doc[span.start : span.end] for span in doc.spans["sc"]]
+    data = tmp_path / "unlabelled.spacy"
+    DocBin(docs=docs).to_disk(data)
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("span_finder", config={"spans_key": "sc", "threshold": 0.5})
+    trained(nlp, data, 1).to_disk(tmp_path / "span_finder")
+    return tmp_path / "span_finder", data

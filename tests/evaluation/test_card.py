@@ -94,6 +94,21 @@ def test_a_report_at_another_threshold_is_noticed(pipeline: Path, made: Path) ->
     assert "of a threshold of 0.5, and that of the pipeline is 0.3 now" in shown
 
 
+def test_what_the_card_says_is_of_the_spans_that_are_given(pipeline: Path, made: Path) -> None:
+    meta = srsly.read_json(pipeline / "meta.json")
+    figures = srsly.read_json(made / "report.json")
+    meta["labels"]["tagger"] = ["NN", "VB"]  # of another component
+    figures["documents"]["without_annotation"] = 3
+    figures["calibration"] |= {"ece": 0.11, "ece_predicted": 0.45}
+    figures["labels"] = [*figures["labels"], "NEVER"]
+    card = model_card(meta, figures)
+    assert "No annotated span was there to try it on: NEVER." in card
+    assert "3 documents have no annotation and do not count" in card
+    assert "off by 0.45 on average" in card
+    figures["calibration"]["ece_predicted"] = None
+    assert "on average" not in model_card(meta, figures)
+
+
 def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "meta.json" in command(tmp_path / "empty", made).output

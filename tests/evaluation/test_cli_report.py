@@ -15,7 +15,8 @@ from spacy.training import Corpus
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.report  # noqa: F401 - the import adds the command
-from spacy_sener.cli.report import default_name, report
+from spacy_sener.cli.report import default_name, print_report, report
+from spacy_sener.evaluation.predictions import from_pipeline
 
 PLOTS = {"f_by_length.png", "reliability.png", "thresholds.png"}
 
@@ -73,9 +74,59 @@ def test_all_is_written(sener: Path, data: Path, tmp_path: Path) -> None:
     assert all(f"]({name})" in page for name in PLOTS)
 
 
-def test_the_threshold_is_put_back(sener: Path, data: Path) -> None:
-    from spacy_sener.evaluation.predictions import from_pipeline
+def test_where_a_threshold_is_not_for_the_scores_the_figures_are_of_its_own(
+    mean_scores: tuple[Path, Path], span_finder: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for model, gold in (mean_scores, span_finder):
+        made, _ = report(str(model), gold, tmp_path)
+        expected = evaluate(str(model), gold)
+        assert [made["micro"][n] for n in "prf"] == [expected[f"spans_sc_{n}"] for n in "prf"]
+        assert made["micro"]["predicted"] > 10
+        assert (made["threshold"], made["curve"]) == (None, None)
 
+
+@pytest.mark.parametrize("sentences", [True, False])
+def test_gold_tokens(sentences: bool, sener: Path, data: Path, tmp_path: Path) -> None:
+    """They are not those of the tokenizer, and no span is lost where sentences are annotated."""
+    docs = list(DocBin().from_disk(data).get_docs(spacy.blank("en").vocab))
+    for doc in docs:
+        with doc.retokenize() as retokenizer:
+            retokenizer.merge(doc[len(doc) - 2 :])  # a word and its full stop
+        if sentences:
+            for i, token in enumerate(doc):
+                token.is_sent_start = i % 4 == 0
+    DocBin(docs=docs).to_disk(tmp_path / "gold.spacy")
+    made, _ = report(str(sener), tmp_path / "gold.spacy", tmp_path / "out", gold_preproc=True)
+    assert made["documents"] == {
+        "count": len(docs),
+        "without_annotation": 0,
+        "tokens": sum(map(len, docs)),
+    }
+    assert made["micro"]["gold"] == sum(len(doc.spans["sc"]) for doc in docs)
+    assert made["unaligned"] == 0
+
+
+def test_long_texts_are_evaluated(sener: Path, tmp_path: Path) -> None:
+    nlp = spacy.load(sener)
+    doc = nlp.make_doc("Anna Keller was born in London.")
+    doc.spans["sc"] = []
+    DocBin(docs=[doc]).to_disk(tmp_path / "long.spacy")
+    nlp.max_length = 10
+    assert len(list(from_pipeline(nlp, tmp_path / "long.spacy", spans_key="sc").examples)) == 1
+
+
+def test_labels_are_printed_without_control_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DocBin(docs=[make_doc([(0, 1, "A\x1b[31m\nB")])]).to_disk(tmp_path / "odd.spacy")
+    made, _ = report(str(tmp_path / "odd.spacy"), tmp_path / "odd.spacy", tmp_path / "out")
+    print_report(made)
+    shown = capsys.readouterr().out
+    assert "[31m" in shown
+    assert "\x1b[31m" not in shown
+
+
+def test_the_threshold_is_put_back(sener: Path, data: Path) -> None:
     nlp = spacy.load(sener)
     run = from_pipeline(nlp, data, spans_key="sc")
     next(run.examples)

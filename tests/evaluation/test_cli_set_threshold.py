@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import spacy
+from full_disk import largest_file
 from spacy.cli._util import app
 from spacy.training import Corpus
 from spacy.util import load_config
 from typer.testing import CliRunner, Result
 
-import spacy_sener.cli.set_threshold  # noqa: F401 - the import adds the command
+from spacy_sener.cli.set_threshold import set_threshold
 
 
 def command(*arguments: object) -> Result:
@@ -30,10 +31,11 @@ def test_the_best_threshold_is_saved(
 ) -> None:
     model = Path(shutil.copytree(request.getfixturevalue(kind), tmp_path / "pipeline"))
     (model / "README.md").write_text("a card")
+    files = sorted(path.relative_to(model) for path in model.rglob("*"))
     nlp = spacy.load(model)
     name = nlp.pipe_names[-1]
     nlp.get_pipe(name).cfg["threshold"] = 0.95
-    nlp.get_pipe(name).to_disk(model / name)
+    nlp.get_pipe(name).to_disk(model / name, exclude=["vocab"])
     curve = {i / 20: f_score(model, data, i / 20) for i in range(1, 20)}
 
     result = command(model, data)
@@ -43,6 +45,7 @@ def test_the_best_threshold_is_saved(
     assert f_score(model, data) == max(curve.values()) > min(curve.values())
     assert load_config(model / "config.cfg")["components"][name]["threshold"] == chosen
     assert (model / "README.md").read_text() == "a card"
+    assert sorted(path.relative_to(model) for path in model.rglob("*")) == files
     assert f"{100 * curve[chosen]:.2f}" in result.output
     again = "made before are of 0.95: make them again"
     assert again in " ".join(result.output.split())
@@ -67,6 +70,30 @@ def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) ->
     output = " ".join(result.output.split())
     assert "at a threshold of 0.05 or more: no score is so high. Train it longer." in output
     assert (model / "sener" / "cfg").read_bytes() == before
+
+
+def test_where_a_threshold_is_not_for_the_scores(
+    mean_scores: tuple[Path, Path], span_finder: tuple[Path, Path]
+) -> None:
+    for model, gold in (mean_scores, span_finder):
+        [name] = spacy.load(model).pipe_names
+        before = (model / name / "cfg").read_bytes()
+        result = command(model, gold)
+        assert result.exit_code == 1
+        shown = " ".join(result.output.split())
+        assert f"The threshold of '{name}' is not for the scores of its spans" in shown
+        assert (model / name / "cfg").read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["sener", "spancat"])
+def test_a_full_disk_leaves_the_pipeline_as_it_was(
+    kind: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model = Path(shutil.copytree(request.getfixturevalue(kind), tmp_path / "pipeline"))
+    files = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
+        set_threshold(model, data)
+    assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == files
 
 
 def test_other_labels_than_the_data_has(other_labels: tuple[Path, Path]) -> None:

@@ -218,6 +218,12 @@ def test_nothing_on_one_side(gold: Spans, predicted: Spans, expected: float | No
     assert report["reach"]["total"]["recall_ceiling"] == (1 if gold else None)
 
 
+def test_samples_of_documents_without_spans_have_no_figures() -> None:
+    examples = [make_example([(0, 1, "A")], [(0, 1, "A")]), *[make_example([], [])] * 4]
+    assert report_on(examples)["micro"]["interval"] == {key: [1.0, 1.0] for key in "prf"}
+    assert report_on(examples[1:])["micro"]["interval"] is None
+
+
 def test_scores_that_are_no_probabilities() -> None:
     report = report_on([make_example([(0, 1, "A")], [(0, 1, "A"), (2, 3, "A")], [7.5, -2.0])])
     assert report["calibration"] is None

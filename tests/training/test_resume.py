@@ -45,14 +45,21 @@ factory = "tagger"
 @architectures = "spacy.Tagger.v2"
 
 [components.tagger.model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
+@architectures = "spacy.Tok2Vec.v2"
+
+[components.tagger.model.tok2vec.embed]
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 8
+attrs = ["NORM"]
+rows = [20]
+include_static_vectors = false
+
+# A torch module in thinc's own shim, whose optimizers hold arrays.
+[components.tagger.model.tok2vec.encode]
+@architectures = "spacy.TorchBiLSTMEncoder.v1"
 width = 8
 depth = 1
-embed_size = 20
-window_size = 1
-maxout_pieces = 2
-subword_features = false
-pretrained_vectors = null
+dropout = 0.0
 
 [components.sener]
 factory = "sener"
