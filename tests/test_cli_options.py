@@ -30,6 +30,7 @@ def test_a_gpu_that_cannot_be_used(
     monkeypatch.chdir(tmp_path)
     spacy.blank("en").to_disk("model")
     Path("texts.jsonl").touch()
+    Path("out").mkdir()
     result = CliRunner().invoke(app, ["sener", *arguments, "--gpu-id", str(NO_GPU)])
     assert result.exit_code == 2
     assert f"--gpu-id {NO_GPU}: " in result.output

@@ -50,10 +50,10 @@ def train_cli(
                 exits=1,
             )
         setup_gpu(use_gpu)
-        with show_validation_error(config_path):
-            config = load_config(config_path, overrides=overrides, interpolate=False)
-        with show_validation_error(config_path, hint_fill=False):
-            nlp = init_nlp(config, use_gpu=use_gpu)
+        try:
+            nlp = _initialized(config_path, overrides, use_gpu)
+        except (OSError, ValueError) as error:
+            msg.fail(str(error), exits=1)
         clean_output_dir(output_path)
         _run(nlp, output_path, use_gpu, None)
 
@@ -62,7 +62,10 @@ def train_cli(
 def resume_cli(
     context: typer.Context,
     output_path: Annotated[
-        Path, typer.Argument(metavar="OUT_DIR", help="The --output of `sener train`")
+        Path,
+        typer.Argument(
+            metavar="OUT_DIR", exists=True, file_okay=False, help="The --output of `sener train`"
+        ),
     ],
     code_path: Code = None,
     use_gpu: UseGPU = -1,
@@ -99,6 +102,17 @@ def _overrides(context: typer.Context) -> dict[str, Any]:
             close = "".join(f", but {each}" for each in get_close_matches(name, known, n=1))
             raise typer.BadParameter(f"--{option}: [training] has no {name}{close}")
     return overrides
+
+
+def _initialized(config_path: Path, overrides: dict[str, Any], use_gpu: int) -> Language:
+    """The pipeline of a config, initialized. Raises ValueError for a file that is no config."""
+    try:
+        with show_validation_error(config_path):
+            config = load_config(config_path, overrides=overrides, interpolate=False)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{config_path} is no config: {error}") from error
+    with show_validation_error(config_path, hint_fill=False):
+        return init_nlp(config, use_gpu=use_gpu)
 
 
 def _further_hint(best: Path) -> str:

@@ -77,14 +77,32 @@ class Progress:
         return scores
 
     def to_disk(self, folder: Path, nlp: Language, optimizer: Optimizer) -> None:
-        """Write all that the run needs to go on, to a new folder."""
+        """Write all that the run needs to go on, to a new folder. Raises OSError if that fails."""
         tensors, updates = optimizer_state(nlp, optimizer)
         folder.mkdir()
-        save_file(tensors, folder / TENSORS)
-        values = {"version": VERSION, **vars(self), "now": random_state(), "updates": updates}
+        try:
+            save_file(tensors, folder / TENSORS)
+        except SafetensorError as error:  # of a full disk as well
+            raise OSError(f"{folder / TENSORS} could not be written: {error}") from error
+        own = {**vars(self), "evaluations": _plain(self.evaluations)}
+        values = {"version": VERSION, **own, "now": random_state(), "updates": updates}
         text = json.dumps(values, default=float)  # numpy's numbers are no Python floats
         (folder / VALUES).write_text(text, encoding="utf8")
         write_sums(folder, (VALUES, TENSORS))
+
+
+def _plain(value: Any) -> Any:
+    """The nearest to it that JSON has: a scorer may give anything, and training is to go on.
+
+    Arrays and sets are lists then, and what JSON knows nothing of is text, as are all keys.
+    """
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):  # arrays and numbers of numpy, cupy and torch
+        return value.tolist()
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 @dataclass(frozen=True)

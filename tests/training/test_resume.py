@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
+from full_disk import largest_file
 from spacy.cli._util import app as spacy_app
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_model_from_config, registry
@@ -17,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_sener.cli import app
 from spacy_sener.training.loop import output_folder
+from spacy_sener.training.progress import Saved
 
 CONFIG = """
 [paths]
@@ -168,6 +171,18 @@ def log_losses(path: str) -> Any:
     return setup
 
 
+@registry.scorers("tests.odd.v1")
+def make_odd_scorer() -> Callable[..., dict[str, Any]]:
+    """Figures as somebody's own scorer may give them."""
+
+    def score(examples: Any, **_: Any) -> dict[str, Any]:
+        confusion = {("A", "B"): np.array([0.0, 1.0])}
+        odd = {"labels": {"A"}, "best": np.float32(0.5), "at": Path("a")}
+        return {"tag_acc": 0.5, "confusion": confusion, **odd}
+
+    return score
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nlp, docs = spacy.blank("en"), DocBin()
@@ -289,3 +304,48 @@ def test_what_a_folder_and_a_run_cannot_be_used_for(
         result = run(*command, "--training.max_step", 2)
         assert result.exit_code == 2
         assert "[training] has no max_step, but max_steps" in unboxed(result.output)
+    missing, no_config = tmp_path / "typo", tmp_path / "some.spacy"
+    result = run("resume", missing)
+    assert result.exit_code == 2
+    assert "does not exist" in unboxed(result.output)
+    assert not missing.exists()
+    no_config.write_bytes(b"x\x9c\xeb")
+    for path, problem in ((config, "Corpus path can't be None"), (no_config, "is no config")):
+        result = run("train", path, "--output", tmp_path / "new", "--paths.losses", tmp_path / "l")
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
+        assert problem in unboxed(result.output)
+
+
+def test_a_disk_that_is_full_stops_a_run_that_goes_on_later(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    config, files = save_config(folder, ADAMW), paths(folder, corpus, tiny_encoder)
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 4]
+    assert run("train", config, "--output", folder / "out", *files, *stop).exit_code == 130
+    state = folder / "out" / "model-last" / "training" / "optimizer.safetensors"
+    with largest_file(state.stat().st_size - 1):
+        result = run("resume", folder / "out")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    shown = unboxed(result.output)
+    assert "Training stopped" in shown
+    assert f"resume {folder / 'out'}" in shown
+    assert "after step 4" in run("resume", folder / "out").output
+
+
+def test_a_scorer_may_give_what_json_has_not(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
+    scorer = ["--components.tagger.scorer.@scorers", "tests.odd.v1"]
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 4]
+    result = run("train", config, "--output", folder / "out", *files, *scorer, *stop)
+    assert result.exit_code == 130, result.output
+    progress = Saved.from_disk(folder / "out" / "model-last" / "training").progress
+    scores = progress.evaluations[0][1]
+    assert scores["confusion"] == {"('A', 'B')": [0.0, 1.0]}
+    assert (scores["labels"], scores["best"], scores["at"]) == (["A"], 0.5, "a")
+    assert run("resume", folder / "out").exit_code == 0
