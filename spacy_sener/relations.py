@@ -35,11 +35,12 @@ def read_relations(doc: Doc) -> list[Relation]:
     `span.as_doc(copy_user_data=True)`. Tokens may be merged: where an end is then only a part of a
     token, the whole token is taken.
     """
+    text = doc.text  # spaCy puts it together anew at every call
     return [
         relation
         for key in _keys(doc)
         for value in _user_data(doc)[key]
-        for relation in _restored(doc, key[2], value)
+        for relation in _restored(doc, text, key[2], value)
     ]
 
 
@@ -78,20 +79,27 @@ def _kept(relation: Relation) -> tuple[Any, ...]:
     return (_kept_span(relation.head), relation.label, _kept_span(relation.tail), relation.score)
 
 
-def _kept_span(span: Span) -> tuple[int, int, str, str, str]:
-    return (span.start_char, span.end_char, span.label_, span.kb_id_, span.id_)
+def _kept_span(span: Span) -> tuple[int, int, str, str, str, str]:
+    return (span.start_char, span.end_char, span.label_, span.kb_id_, span.id_, span.text)
 
 
-def _restored(doc: Doc, offset: int, kept: Any) -> Iterable[Relation]:
+def _restored(doc: Doc, doc_text: str, offset: int, kept: Any) -> Iterable[Relation]:
     """The relation, or none where the document has not both of its ends."""
     head, label, tail, score = kept
-    ends = [_restored_span(doc, offset, each) for each in (head, tail)]
+    ends = [_restored_span(doc, doc_text, offset, each) for each in (head, tail)]
     if ends[0] is not None and ends[1] is not None:
         yield Relation(ends[0], label, ends[1], score)
 
 
-def _restored_span(doc: Doc, offset: int, kept: Any) -> Span | None:
-    start, end, label, kb_id, span_id = kept
+def _restored_span(doc: Doc, doc_text: str, offset: int, kept: Any) -> Span | None:
+    """The span, or None if it is not there.
+
+    Where it was cut off, and the rest was joined with another document, its characters are those of
+    that one, and have another text. What was saved by earlier versions has no text to compare.
+    """
+    start, end, label, kb_id, span_id, *text = kept
+    if text and doc_text[max(0, start + offset) : end + offset] != text[0]:
+        return None
     return doc.char_span(
         start + offset,
         end + offset,

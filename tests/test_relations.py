@@ -100,3 +100,20 @@ def test_spans_of_another_document_are_refused() -> None:
     ):
         other._.relations = doc._.relations
     assert other._.relations == []
+
+
+def test_an_end_that_was_cut_off_is_not_found_in_another_document() -> None:
+    other = NLP("Here is a text of somebody else, of whom nothing is known.")
+    doc = related()
+    for cut in (doc[5:], doc[:6]):
+        part = cut.as_doc(copy_user_data=True)
+        for docs in ([other, part], [part, other]):
+            assert described(Doc.from_docs(docs)) == []
+    assert described(Doc.from_docs([other, doc[4:8].as_doc(copy_user_data=True)])) == BOTH[:1]
+
+
+def test_those_that_were_saved_without_their_texts_are_read() -> None:
+    doc = NLP(TEXT)
+    head, tail = (17, 24, "PERSON", "", ""), (31, 38, "built", "", "")
+    doc.user_data[("._.", "relations", 0, len(TEXT))] = [(head, "built", tail, 0.75)]
+    assert described(doc) == BOTH[:1]
