@@ -49,7 +49,8 @@ def build_adamw_v1(
     `total_steps`; set that to what `training.max_steps` allows. `grad_clip` bounds the norm of all
     gradients of a component together. `use_averages` evaluates and saves a moving average of the
     weights, at the cost of a copy of what is trained. Raises ValueError on a rate, step count or
-    bound that cannot be.
+    bound that cannot be, and where warm-up leaves no update to fall in; with both step counts 0 the
+    rates stay as they are.
     """
     for name, value in [("head_learn_rate", head_learn_rate), ("grad_clip", grad_clip)]:
         if value <= 0:
@@ -57,10 +58,10 @@ def build_adamw_v1(
     for name, value in [("encoder_learn_rate", encoder_learn_rate), ("weight_decay", weight_decay)]:
         if value < 0:
             raise ValueError(f"[training.optimizer] {name} must be 0 or more, not {value}.")
-    if not 0 <= warmup_steps <= total_steps:
+    if not (0 <= warmup_steps < total_steps or warmup_steps == total_steps == 0):
         raise ValueError(
-            "[training.optimizer] warmup_steps must lie between 0 and total_steps; they are "
-            f"{warmup_steps} and {total_steps}."
+            "[training.optimizer] warmup_steps must be 0 or more and below total_steps, so that "
+            f"the rates fall; they are {warmup_steps} and {total_steps}."
         )
     return AdamW(
         head_learn_rate=head_learn_rate,

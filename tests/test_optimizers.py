@@ -29,7 +29,7 @@ def test_warm_up_and_decay() -> None:
     assert optimizer.encoder_scale == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("warmup_steps", "total_steps"), [(0, 10), (1, 10), (10, 10), (100, 1000)])
+@pytest.mark.parametrize(("warmup_steps", "total_steps"), [(0, 10), (1, 10), (9, 10), (100, 1000)])
 def test_no_update_is_made_at_a_rate_of_zero(warmup_steps: int, total_steps: int) -> None:
     optimizer = build_adamw_v1(3.0, warmup_steps=warmup_steps, total_steps=total_steps)
     found = np.array(rates(optimizer, total_steps + 5))
@@ -39,8 +39,12 @@ def test_no_update_is_made_at_a_rate_of_zero(warmup_steps: int, total_steps: int
     assert (np.diff(found[warmup_steps:total_steps]) < 0).all()
     # The steps down are equal, and the last of them would lead to zero.
     assert np.allclose(
-        np.diff(found[warmup_steps:total_steps]), -3.0 / (total_steps - warmup_steps or 1)
+        np.diff(found[warmup_steps:total_steps]), -3.0 / (total_steps - warmup_steps)
     )
+
+
+def test_without_steps_the_rate_stays() -> None:
+    assert rates(build_adamw_v1(3.0, warmup_steps=0, total_steps=0), 4) == [3.0] * 4
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,7 @@ def test_no_update_is_made_at_a_rate_of_zero(warmup_steps: int, total_steps: int
         ("warmup_steps", -1),
         ("warmup_steps", 1001),
         ("total_steps", 99),
+        ("total_steps", 100),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(setting: str, value: float) -> None:
