@@ -56,8 +56,8 @@ def render(
         colors (dict): CSS colours by label; labels are compared in upper case.
         title (str): Title of the page, "Spans" by default.
     RETURNS (str): HTML in which all text, labels and titles are escaped.
-    Raises ValueError for an unknown style or option, a document without the key, and for what is
-    not a CSS colour.
+    Raises ValueError for an unknown style or option, a document without the key, and for what has
+    not the form of a CSS colour.
     """
     if style in SPACY_STYLES:
         spacy_docs = cast(Doc | Iterable[Doc], docs)

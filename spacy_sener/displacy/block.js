@@ -15,7 +15,7 @@
     function filter() {
       const labels = unchecked("label");
       const verdicts = unchecked("verdict");
-      const least = slider && slider.value > slider.min ? Number(slider.value) : -Infinity;
+      const least = slider && +slider.value > +slider.min ? +slider.value : -Infinity;
       let count = 0;
       parts ??= partsOfSpans();
       spans.forEach(([label, score, verdict], span) => {

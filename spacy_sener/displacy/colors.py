@@ -17,9 +17,11 @@ PALETTE = [
 ALIKE = 70
 """Distance of two colours in red, green and blue, below which they are easily taken for another."""
 COLOR = re.compile(
-    r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]+"
-    r"|(?:rgb|hsl|hwb|lab|lch|oklab|oklch)a?\([-0-9a-z.,%/ ]+\)"
+    r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})|[a-z]+"
+    r"|(?:rgb|hsl|hwb|lab|lch|oklab|oklch)a?\([-0-9a-z.,%/ ]+\)",
+    re.ASCII | re.IGNORECASE,
 )
+"""What has the form of a CSS colour, and nothing that could end a rule. Any word may be a name."""
 
 
 def label_colors(labels: Sequence[str], colors: Mapping[str, str]) -> list[str]:
@@ -28,7 +30,8 @@ def label_colors(labels: Sequence[str], colors: Mapping[str, str]) -> list[str]:
     As in displaCy, labels are compared in upper case; a colour in `colors` goes before one that a
     package registered (entry points `spacy_displacy_colors`), and that before spaCy's own. The
     other labels are coloured from `PALETTE` in turn.
-    Raises ValueError for what is not a CSS colour.
+    Raises ValueError for what has not the form of a CSS colour; whether there is a colour of a name
+    is not looked up, and a browser takes none for a misspelt one.
     """
     known = {label.upper(): color for label, color in _known_colors(colors).items()}
     chosen = {label: known[label.upper()] for label in labels if label.upper() in known}

@@ -111,15 +111,18 @@ def _heading(drawable: Drawable) -> str | None:
 def _cut_out(part: Span, spans_key: str) -> Doc:
     """A part of a document as one of its own, with the spans that lie inside it."""
     group = _group(part.doc, spans_key)
-    scores = _scores(group)
     doc = part.as_doc()
-    inside = [span for span in group if part.start <= span.start and span.end <= part.end]
+    inside = [
+        (span, score)
+        for span, score in _scored(group)
+        if part.start <= span.start and span.end <= part.end
+    ]
     doc.spans[spans_key] = [
         Span(doc, span.start - part.start, span.end - part.start, label=span.label)
-        for span in inside
+        for span, _ in inside
     ]
     if "scores" in group.attrs:
-        doc.spans[spans_key].attrs["scores"] = [scores.get(_key(span)) for span in inside]
+        doc.spans[spans_key].attrs["scores"] = [score for _, score in inside]
     return doc
 
 
@@ -132,28 +135,36 @@ def _group(doc: Doc, spans_key: str) -> SpanGroup:
     return doc.spans[spans_key]
 
 
+def _gold_group(doc: Doc, spans_key: str) -> SpanGroup:
+    if spans_key not in doc.spans:
+        raise ValueError(
+            f"docs: the reference of an Example has no annotation in doc.spans['{spans_key}'] to "
+            f"compare with; the keys that are there: {list(doc.spans)}. Give one of them as "
+            "spans_key, or draw the predicted document alone"
+        )
+    return doc.spans[spans_key]
+
+
+def _scored(group: SpanGroup) -> Iterator[tuple[Span, float | None]]:
+    """The spans with their scores; two may be equal and have scores of their own."""
+    return zip(group, span_scores(group), strict=True)
+
+
+def _is_drawn(span: Span, labels: set[str] | None) -> bool:
+    """There is nothing to see of one that has no token."""
+    return len(span) > 0 and (labels is None or span.label_.upper() in labels)
+
+
 def _key(span: Span) -> Key:
     return span.start_char, span.end_char, span.label_
-
-
-def _scores(group: SpanGroup) -> dict[Key, float | None]:
-    return {_key(span): score for span, score in zip(group, span_scores(group), strict=True)}
-
-
-def _kept(group: SpanGroup, labels: set[str] | None) -> list[Span]:
-    """The spans to draw: there is nothing to see of one that has no token."""
-    return [
-        span for span in group if len(span) and (labels is None or span.label_.upper() in labels)
-    ]
 
 
 def _drawn(
     doc: Doc, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
 ) -> Iterator[Mark]:
-    group = _group(doc, spans_key)
-    scores = _scores(group)
-    for span in _kept(group, labels):
-        yield _mark(span, next(numbers), score=scores.get(_key(span)))
+    for span, score in _scored(_group(doc, spans_key)):
+        if _is_drawn(span, labels):
+            yield _mark(span, next(numbers), score=score)
 
 
 def _mark(
@@ -200,9 +211,10 @@ def _compared(
             "docs: the two documents of an Example have different texts, beginning with "
             f"{gold.text[:40]!r} (reference) and {predicted.text[:40]!r} (predicted)"
         )
-    group = _group(predicted, spans_key)
-    scores = _scores(group)
-    for match in match_spans(_kept(_group(gold, spans_key), labels), _kept(group, labels)):
+    group, gold_group = _group(predicted, spans_key), _gold_group(gold, spans_key)
+    scores = {_key(span): score for span, score in _scored(group)}
+    sides = ([span for span in side if _is_drawn(span, labels)] for side in (gold_group, group))
+    for match in match_spans(*sides):
         yield from _pair(match, scores, numbers)
 
 

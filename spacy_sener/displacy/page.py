@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from math import ceil, floor
 
 from ..matching import VERDICTS
 from .colors import label_colors
@@ -113,10 +114,11 @@ class PageWriter:
         scores = [mark.score for mark in self.marks if mark.score is not None]
         if not scores:
             return ""
-        least = max(0, int(min(scores) * 20) / 20)
+        # Of probabilities to 1; other scores have no bounds.
+        least, most = floor(min(scores) * 20) / 20, max(1, ceil(max(scores) * 20) / 20)
         return f"""
 <div class="score scripted"><label for="{self.root}-score">Score at least</label>
-<input type="range" id="{self.root}-score" min="{least}" max="1" step="0.01" value="{least}">
+<input type="range" id="{self.root}-score" min="{least}" max="{most}" step="0.01" value="{least}">
 <output for="{self.root}-score">{least:.2f}</output></div>"""
 
     def _outline(self) -> str:

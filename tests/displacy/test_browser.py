@@ -96,6 +96,17 @@ def test_the_slider_hides_spans_of_a_lower_score(open_page: Open) -> None:
     assert len(shown(tab, ".chip")) == 3
 
 
+def test_the_slider_of_scores_that_are_no_probabilities(open_page: Open) -> None:
+    tab = open_page(render(make_doc("a b", [(0, 1, "x"), (1, 2, "x")], [3.2, 10.5]), page=True))
+    slider = tab.get_by_label("Score at least")
+    slider.fill("10.5")
+    tab.wait_for_function("document.querySelector('output').value === '10.50'")
+    assert shown(tab, "sup") == ["x 10.50"]
+    slider.press("Home")
+    tab.wait_for_function("document.querySelector('output').value === '3.20'")
+    assert shown(tab, "sup") == ["x 3.20", "x 10.50"]
+
+
 def test_without_script_there_is_no_slider(open_page: Open) -> None:
     tab = open_page(render(nested(), page=True), java_script_enabled=False)
     assert not tab.get_by_label("Score at least").is_visible()

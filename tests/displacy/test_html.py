@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy import displacy as spacy_displacy
 from spacy.tokens import Doc, Span
+from spacy.training import Example
 from spacy.util import registry
 
 from spacy_sener.displacy import render
@@ -205,6 +206,12 @@ def test_colors_come_from_options_registered_ones_and_spacy() -> None:
     assert ".l2{--given:red}" in html
 
 
+@pytest.mark.parametrize("color", ["RGB(1, 2, 3)", "#4E9ECF", "Teal", "oklch(0.5 0.1 20DEG)"])
+def test_the_case_of_a_color_is_of_no_matter(color: str) -> None:
+    html = render(make_doc("one", [(0, 1, "a")]), options={"colors": {"a": color}})
+    assert f"--given:{color}}}" in html
+
+
 @pytest.mark.parametrize("color", ["red}</style><script>", "url(https://x)", "#12345", 3])
 def test_what_is_not_a_color_is_an_error(color: object) -> None:
     with pytest.raises(ValueError, match="not a CSS colour"):
@@ -260,6 +267,24 @@ def test_scores_that_are_no_numbers_are_left_out() -> None:
     assert re.findall('data-t="(.*?)"', render(doc)) == ["x", "y 0.20"]
 
 
+def test_equal_spans_have_scores_of_their_own() -> None:
+    doc = make_doc("a b", [(0, 1, "x"), (0, 1, "x")], [0.9, 0.2])
+    for drawn in (doc, doc[0:1]):
+        assert sorted(re.findall('data-t="(.*?)"', render(drawn))) == ["x 0.20", "x 0.90"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "ends"), [([0.57, 0.9], ("0.55", "1")), ([3.2, 7.53], ("3.2", "7.55"))]
+)
+def test_the_slider_goes_from_the_lowest_score_to_the_highest(
+    scores: list[float], ends: tuple[str, str]
+) -> None:
+    html = render(make_doc("a b", [(0, 1, "x"), (1, 2, "x")], scores))
+    assert re.search(r'min="(.*?)" max="(.*?)"', html).groups() == ends
+    html = render(make_doc("a b", [(0, 1, "x"), (1, 2, "x")], [-score for score in scores]))
+    assert float(re.search(r'min="(.*?)"', html)[1]) <= -max(scores)
+
+
 def test_scores_must_be_as_many_as_spans() -> None:
     with pytest.raises(ValueError, match="has 1 spans, but attrs"):
         render(make_doc("a b", [(0, 1, "x")], [0.1, 0.2]))
@@ -268,6 +293,12 @@ def test_scores_must_be_as_many_as_spans() -> None:
 def test_missing_key_is_an_error_that_lists_the_others() -> None:
     with pytest.raises(ValueError, match=r"'other' is not in doc.spans.*\['sc'\]"):
         render(make_doc("one"), options={"spans_key": "other"})
+
+
+def test_gold_without_annotation_is_an_error_that_says_so() -> None:
+    example = Example(make_doc("one", [(0, 1, "a")]), NLP.make_doc("one"))
+    with pytest.raises(ValueError, match="the reference of an Example has no annotation"):
+        render(example)
 
 
 @pytest.mark.parametrize(
