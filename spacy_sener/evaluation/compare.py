@@ -21,16 +21,20 @@ Runs = Mapping[str, Sequence[Mapping[str, Any]]]
 def read_reports(paths: Iterable[Path]) -> dict[str, list[dict[str, Any]]]:
     """The reports by name, in the order given; of a folder all that lie in it at any depth.
 
-    Raises ValueError for a folder without reports and for a file that is none.
+    A file that several paths lead to is one report. Raises ValueError for a folder without reports
+    and for a file that is none, or not a whole one.
     """
-    runs: dict[str, list[dict[str, Any]]] = {}
+    found: dict[Path, Path] = {}
     for path in paths:
         files = sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]
         if not files:
             raise ValueError(f"{path} holds no {FILE_NAME}. `spacy sener report` writes it.")
         for file in files:
-            report = _read(file)
-            runs.setdefault(report["name"], []).append(report)
+            found.setdefault(file.resolve(), file)
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for file in found.values():
+        report = _read(file)
+        runs.setdefault(report["name"], []).append(report)
     return runs
 
 
@@ -124,4 +128,11 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} is not a report of version {VERSION}: its version is {version}. Write it anew "
             "with `spacy sener report`."
         )
+    try:
+        to_markdown({report["name"]: [report]})
+    except (KeyError, TypeError) as error:  # known here, where it is known of which file
+        raise ValueError(
+            f"{path} is not a whole report, by {type(error).__name__}: {error}. Write it anew with "
+            "`spacy sener report`."
+        ) from error
     return report

@@ -47,6 +47,12 @@ def test_runs_of_one_name_make_one_row(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "table.png").stat().st_size > 1000
 
 
+def test_a_report_that_is_named_twice_is_one_run(tmp_path: Path) -> None:
+    path = write(tmp_path / "runs" / "1", "ours", 2)
+    assert command(tmp_path, path.parent, path, "-o", tmp_path / "table.md").exit_code == 0
+    assert "| ours | 1 | 100.00 | 50.00 |" in (tmp_path / "table.md").read_text(encoding="utf8")
+
+
 def test_reports_of_other_data_are_told(tmp_path: Path) -> None:
     one = write(tmp_path / "one", "ours", 4)
     two = write(tmp_path / "two", "theirs", 4, documents={"count": 2})
@@ -69,6 +75,8 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("{", "is not a report"),
         ("[]", "its version is None"),
         ('{"version": 99}', "is not a report of version 1: its version is 99"),
+        ('{"version": 1}', "is not a whole report, by KeyError: 'name'"),
+        ('{"version": 1, "name": "a", "micro": 1}', "is not a whole report, by TypeError"),
         (None, "holds no report.json"),
     ],
 )
