@@ -116,15 +116,16 @@ def self_train(
     and `after`, each {"p", "r", "f"} from 0 to 1 over all spans, or None without gold. The same
     seed, pipeline and texts give the same pipeline, on a CPU.
 
-    Raises ValueError if there is no such component, no text, or no span to learn from.
+    Raises ValueError if there is no such component, no text, or no span to learn from, and, before
+    all else, if the gold documents have no annotation under the component's key.
     """
     settings = settings or Settings()
     name = find_component(nlp, component)
     pipe: Any = nlp.get_pipe(name)
     threshold = pipe.cfg["threshold"] if settings.threshold is None else settings.threshold
-    found = annotate(nlp, name, texts, threshold=threshold, max_length=settings.max_length)
     gold = list(gold)
     before = evaluate(nlp, name, gold) if gold else None
+    found = annotate(nlp, name, texts, threshold=threshold, max_length=settings.max_length)
     losses = train(nlp, name, found.docs, settings)
     return {
         "component": name,
@@ -237,11 +238,11 @@ def evaluate(nlp: Language, name: str, gold: Iterable[Example]) -> Figures:
     """
     pipe: Any = nlp.get_pipe(name)
     gold = list(gold)
+    if not any(pipe.key in example.reference.spans for example in gold):
+        raise ValueError(f"the gold documents have no annotation in doc.spans['{pipe.key}']")
     docs = nlp.pipe([_as_asked(example) for example in gold])
     examples = [Example(doc, example.reference) for doc, example in zip(docs, gold, strict=True)]
     scores = score_spans(examples, spans_key=pipe.key)
-    if scores[f"spans_{pipe.key}_f"] is None:
-        raise ValueError(f"the gold documents have no annotation in doc.spans['{pipe.key}']")
     return {figure: scores[f"spans_{pipe.key}_{figure}"] for figure in "prf"}
 
 

@@ -142,6 +142,26 @@ def test_a_file_stays_without_force(corpus_path: Path, tiny_encoder: Path, tmp_p
     assert path.read_text() != "mine"
 
 
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("folder", [], "folder is a folder: name a file to write"),
+        ("folder", ["--force"], "folder is a folder: name a file to write"),
+        ("train.spacy/my.cfg", [], "train.spacy is a file: name a folder to write to"),
+    ],
+)
+def test_a_file_that_cannot_be_written(
+    corpus_path: Path, tmp_path: Path, path: str, options: list[str], message: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    result = run("sener", "init-config", tmp_path / path, "--corpus", corpus_path, *options)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    shown = "".join(result.output.split())
+    assert message.replace(" ", "") in shown
+    assert "span_window" not in shown, "it is said before the work"
+
+
 def corpus(documents: dict[int, int], **labels: dict[int, int]) -> CorpusStatistics:
     counted = {label: Lengths(lengths) for label, lengths in labels.items()}
     return CorpusStatistics("sc", documents=Lengths(documents), labels=counted)

@@ -120,9 +120,18 @@ def test_wrong_paths(half_trained: Path, tmp_path: Path) -> None:
     result = command(half_trained, source, output, "--gold", tmp_path / "gold.spacy")
     assert result.exit_code == 1
     assert "no annotation in doc.spans['sc']" in shown(result)
+    assert "Annotating" not in result.output, "it is said before the work"
     result = command(half_trained, source, output, "--gold", source)
     assert result.exit_code == 1
     assert "is no .spacy file" in shown(result)
+    (tmp_path / "bad.spacy").write_bytes(b"garbage")
+    result = command(half_trained, source, output, "--gold", tmp_path / "bad.spacy")
+    assert result.exit_code == 1
+    assert "bad.spacy:[E1014]" in "".join(result.output.split())
+    result = command(half_trained, source, output, "--report", tmp_path)
+    assert result.exit_code == 1
+    assert "is a folder: name a file to write" in shown(result)
+    assert not output.exists()
 
 
 def test_an_interruption_leaves_nothing(half_trained: Path, tmp_path: Path) -> None:

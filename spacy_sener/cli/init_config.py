@@ -14,7 +14,7 @@ from spacy.util import load_model_from_config
 from thinc.api import Config
 from wasabi import msg
 
-from ..corpora.files import create_text
+from ..corpora.files import check_file, create_text
 from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
 from ..statistics.corpus import CorpusStatistics, read_statistics
@@ -111,9 +111,9 @@ def init_config_cli(
 ) -> None:
     """Write a config that trains on a corpus, with settings that suit it, and say why."""
     is_stdout = str(output_path) == "-"
-    if output_path.exists() and not is_stdout and not force:
-        msg.fail(f"{output_path} exists. Give --force to overwrite it.", exits=1)
     try:
+        if not is_stdout:
+            check_output(output_path, force=force)
         names = None if labels is None else [label.strip() for label in labels.split(",")]
         statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
@@ -129,19 +129,25 @@ def init_config_cli(
             labels=names,
             gpu=gpu,
         )
+        text = _header(statistics, corpus, choices) + config.to_str(interpolate=False) + "\n"
+        if is_stdout:
+            print(text)
+            return
+        print("\n".join(_wrapped(line, "") for line in _reasons(choices)))
+        with create_text(output_path) as file:
+            file.write(text)
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
-    if not is_stdout:
-        print("\n".join(_wrapped(line, "") for line in _reasons(choices)))
-    text = _header(statistics, corpus, choices) + config.to_str(interpolate=False) + "\n"
-    if is_stdout:
-        print(text)
-        return
-    with create_text(output_path) as file:
-        file.write(text)
     msg.good(f"Wrote {output_path}. Train with it:")
     dev_option = "" if dev else " --paths.dev DEV.spacy"
     print(f"python -m spacy train {output_path} --output out{dev_option}{' --gpu-id 0' * gpu}")
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise OSError, before the work, where the file cannot be written, or is there already."""
+    check_file(path)
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists. Give --force to overwrite it.")
 
 
 def check_labels(corpus: CorpusStatistics, labels: Sequence[str] | None) -> None:

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from spacy.cli._util import import_code
-from spacy.training import Corpus
 from spacy.util import load_model
 from wasabi import msg
 
-from ..corpora.docbin import require_docbin
-from ..corpora.files import folder_written_whole, written_whole
+from ..corpora.docbin import read_examples, require_docbin
+from ..corpora.files import check_file, folder_written_whole, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..corpora.report import printable
 from ..evaluation.markdown import percent
@@ -115,16 +114,18 @@ def self_train_files(
     """Load a pipeline, train it as `self_training.self_train` does, and write it to a new folder.
 
     The folder is written beside, and gets its name at the end: none is there after a failure or an
-    interruption. Raises as `self_train` does, OSError if there is no such pipeline, and
-    FileExistsError where the folder is there already.
+    interruption. Raises as `self_train` does, OSError if there is no such pipeline or a folder in
+    the report's place, and FileExistsError where the folder is there already.
     """
     if gold_path is not None:
         require_docbin(gold_path)
+    if report_path is not None:
+        check_file(report_path)
     with folder_written_whole(output_path) as part:
         nlp = load_model(model)
         # spaCy's limit is for components that need much memory for a long text.
         nlp.max_length = sys.maxsize
-        gold = Corpus(gold_path)(nlp) if gold_path else ()
+        gold = read_examples(gold_path, nlp) if gold_path else ()
         texts = read_texts(texts_path, nlp)
         done = self_train(nlp, texts, component=component, settings=settings, gold=gold)
         pipe: Any = nlp.get_pipe(done["component"])

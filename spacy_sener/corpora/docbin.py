@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin, SpanGroup
+from spacy.training import Corpus, Example
+from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
 from . import files
@@ -48,6 +51,18 @@ def require_docbin(path: Path) -> None:
         raise ValueError(
             f"{path} is no .spacy file. Make one of it: python -m spacy sener convert {path} {name}"
         )
+
+
+def read_examples(path: Path, nlp: Language) -> Iterator[Example]:
+    """What spaCy's corpus reads of a .spacy file, or of all in a folder.
+
+    Raises ValueError, naming the file, for a damaged one.
+    """
+    for file in walk_corpus(path, FILE_TYPE):
+        try:
+            yield from Corpus(file)(nlp)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from error
 
 
 def load_docbin(path: Path) -> DocBin:

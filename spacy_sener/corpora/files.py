@@ -102,8 +102,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     The folder is made where there is none. The suffix is that of `path`.
     """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file to write")
+    check_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{path.name}")
     try:
@@ -111,6 +110,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Raise IsADirectoryError for a folder, else as `check_folder` does for the one it is in."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file to write")
+    check_folder(path.parent)
 
 
 def check_folder(path: Path) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from tqdm import tqdm
 
-from ..corpora.docbin import require_docbin
+from ..corpora.docbin import read_examples, require_docbin
 from ..gold import GoldSpan, gold_spans
 from .lengths import Lengths
 from .overlaps import count_overlaps
@@ -102,7 +102,7 @@ def count(examples: Iterable[Example], spans_key: str) -> CorpusStatistics:
 def read_statistics(path: Path, nlp: Language, spans_key: str) -> CorpusStatistics:
     """Count what a .spacy file, or a folder of them, holds; a bar shows how far it has come.
 
-    Raises ValueError for a file of another kind.
+    Raises ValueError for a file of another kind, or a damaged one.
     """
     require_docbin(path)
-    return count(tqdm(Corpus(path)(nlp), desc=path.name, unit=" docs"), spans_key)
+    return count(tqdm(read_examples(path, nlp), desc=path.name, unit=" docs"), spans_key)

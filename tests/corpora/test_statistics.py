@@ -128,3 +128,7 @@ def test_reads_files(tmp_path: Path) -> None:
     other.write_text("{}")
     with pytest.raises(ValueError, match="spacy sener convert"):
         read_statistics(other, nlp, "sc")
+    (tmp_path / "bad.spacy").write_bytes(b"garbage")
+    for bad in (tmp_path / "bad.spacy", tmp_path):
+        with pytest.raises(ValueError, match=r"bad\.spacy: \[E1014\]"):
+            read_statistics(bad, nlp, "sc")
