@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -10,12 +11,15 @@ from typing import Annotated, Any
 
 import spacy
 import typer
+from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import load_model
 from tqdm import tqdm
 from wasabi import msg
 
+from ..corpora.corpus import without_annotations
 from ..corpora.docbin import load_docbin
 from ..corpora.files import create_text, open_text, plain_suffix
 from ..corpora.jsonl import parse_any, read_jsonl
@@ -23,10 +27,11 @@ from ..corpora.readers import FORMATS, doc_from_record, read_docs
 from ..corpora.records import Record
 from ..corpora.report import Report
 from ..displacy import render as render_html
+from ..extensions import copy_labels
 from ..progress import progress_bar
 from .app import app
 from .messages import print_lines
-from .options import UseGPU, setup_gpu
+from .options import Code, UseGPU, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""
@@ -60,12 +65,14 @@ def render_cli(
     limit: Annotated[int, typer.Option(min=0, help="Draw so many documents at most; 0: all")] = 0,
     title: Annotated[str | None, typer.Option(help="Title of the page")] = None,
     gpu_id: UseGPU = -1,
+    code_path: Code = None,
 ) -> None:
     """Draw what a pipeline finds in texts, or found before, as one HTML page.
 
     With --compare, gold and predicted spans are compared: found, missed, spurious, wrong label,
     wrong boundary.
     """
+    import_code(code_path)
     if not 1 <= len(paths) <= 2:
         msg.fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths", exits=1)
     *inputs, output_path = paths
@@ -102,7 +109,8 @@ def render(
     source (str): A pipeline, or a .spacy file with predictions.
     input_path: What the pipeline reads; for a file of predictions, gold documents or None.
     compare (bool): Compare with the annotations of the input, as is done with a file of
-        predictions and gold documents anyway.
+        predictions and gold documents anyway. Documents without any under the key are drawn as
+        they were predicted, and a warning says how many.
     Raises ValueError or OSError for what cannot be read or does not fit together.
     """
     if output_path.suffix.lower() not in (".html", ".htm"):
@@ -113,16 +121,45 @@ def render(
     elif input_path is None:
         raise ValueError(f"INPUT is missing: what should the pipeline {source} read?")
     else:
-        docs = _predict(spacy.load(source), input_path, compare=compare, read=read)
+        nlp = _unlimited(load_model(source))
+        docs = _predict(nlp, input_path, compare=compare, read=read)
     with progress_bar():
         drawn = list(tqdm(islice(docs, limit or None), desc="Documents", unit=" docs"))
     if not drawn:
         raise ValueError(f"{input_path or source} has no documents")
+    drawn = _comparable(drawn, spans_key)
     options = {"spans_key": spans_key, "title": title or (input_path or Path(source)).name}
     html = render_html(drawn, page=True, jupyter=False, options=options)
     with create_text(output_path) as file:
         file.write(html or "")
     return len(drawn)
+
+
+def _unlimited(nlp: Language) -> Language:
+    """spaCy's limit is for components that need much memory for a long text."""
+    nlp.max_length = sys.maxsize
+    return nlp
+
+
+def _comparable(drawn: list[Any], spans_key: str) -> list[Any]:
+    """The same, but of examples without gold annotation under the key the predictions alone.
+
+    Nobody has looked at these documents: their spans are not spurious. Raises ValueError where
+    that is all of them.
+    """
+    bare = [isinstance(one, Example) and spans_key not in one.reference.spans for one in drawn]
+    if all(bare):
+        keys = sorted({key for example in drawn for key in example.reference.spans})
+        raise ValueError(
+            f"no document has an annotation in doc.spans['{spans_key}'] to compare with. The keys "
+            f"that are there: {keys or 'none'}. Name yours with --spans-key"
+        )
+    if any(bare):
+        msg.warn(
+            f"{sum(bare)} of {len(drawn)} documents have no annotation in doc.spans['{spans_key}'],"
+            " and are drawn without comparison"
+        )
+    return [one.predicted if alone else one for one, alone in zip(drawn, bare, strict=True)]
 
 
 def _predict(nlp: Language, path: Path, *, compare: bool, read: Read) -> Iterator[Any]:
@@ -134,7 +171,7 @@ def _predict(nlp: Language, path: Path, *, compare: bool, read: Read) -> Iterato
 
 def _predictions(path: Path, gold_path: Path | None, *, compare: bool, read: Read) -> Iterator[Any]:
     """Documents of a .spacy file, or examples of gold ones and these."""
-    nlp = spacy.blank("en")
+    nlp = _unlimited(spacy.blank("en"))
     docs = _read_docbin(path, nlp)
     if gold_path is None:
         if compare:
@@ -157,11 +194,9 @@ def _pairs(predicted: list[Doc], gold: list[Doc], path: Path, gold_path: Path) -
 
 
 def _bare(nlp: Language, doc: Doc) -> Doc:
-    """The same text without annotations. Lists of words stay such lists."""
-    if doc.has_unknown_spaces:
-        bare = Doc(nlp.vocab, words=[token.text for token in doc])
-    else:
-        bare = nlp.make_doc(doc.text)
+    """The same text without annotations, but for the labels that it is asked for."""
+    bare = without_annotations(nlp, doc)
+    copy_labels(doc, to=bare)
     bare.user_data.update(
         {name: doc.user_data[name] for name in ("title", "doc_id") if name in doc.user_data}
     )

@@ -1,6 +1,7 @@
 """`python -m spacy sener render`, through spaCy's own command line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,20 @@ from displacy.helpers import Page, make_doc
 from spacy.cli._util import app
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
+from tiny_gliner import ALONE, gold, marking_pipeline
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.render  # noqa: F401 - the import adds the command
 
 TEXT = "one two three"
+CODE = """
+from spacy.language import Language
+
+@Language.component("sener-test-of-code")
+def find_nothing(doc):
+    doc.spans["sc"] = []
+    return doc
+"""
 
 
 @Language.component("sener-test-first-two")
@@ -34,6 +44,10 @@ def model(tmp_path: Path) -> Path:
 
 def render(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["sener", "render", *map(str, arguments)])
+
+
+def said(result: Result) -> str:
+    return " ".join(result.output.split())
 
 
 def write_docs(path: Path, *docs: Doc) -> Path:
@@ -74,6 +88,57 @@ def test_a_model_is_compared_with_annotations(model: Path, tmp_path: Path) -> No
     html = (tmp_path / "out.html").read_text(encoding="utf8")
     assert 'data-t="✓ pair 0.75"' in html
     assert 'data-t="○ x"' in html
+
+
+def test_gold_documents_say_what_they_are_asked_for(tiny_encoder: Path, tmp_path: Path) -> None:
+    nlp = marking_pipeline(tiny_encoder, labels=["person"])
+    nlp.to_disk(tmp_path / "model")
+    doc = gold(nlp, f"{ALONE} and {ALONE}", [(ALONE, "prize")]).reference
+    doc._.gliner_labels = ["prize"]
+    path, out = write_docs(tmp_path / "gold.spacy", doc), tmp_path / "out.html"
+    for options, found in (((), ["prize", "prize"]), (("--compare",), ["✓ prize", "✗ prize"])):
+        result = render(tmp_path / "model", path, out, *options)
+        assert result.exit_code == 0, result.output
+        html = out.read_text(encoding="utf8")
+        assert [name[:-5] for name in re.findall('data-t="(.*?)"', html)] == found
+
+
+def test_documents_without_gold_annotation_are_not_compared(model: Path, tmp_path: Path) -> None:
+    annotated, bare = make_doc(TEXT, [(0, 2, "pair")]), make_doc(TEXT)
+    bare.spans["other"] = bare.spans.pop("sc")
+    path, out = write_docs(tmp_path / "gold.spacy", annotated, bare), tmp_path / "out.html"
+    result = render(model, path, out, "--compare")
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 documents have no annotation in doc.spans['sc']" in said(result)
+    html = out.read_text(encoding="utf8")
+    assert re.findall('data-t="(.*?)"', html) == ["✓ pair 0.75", "pair 0.75"]
+    result = render(model, write_docs(tmp_path / "bare.spacy", bare), out, "--compare")
+    assert result.exit_code == 1
+    assert "to compare with. The keys that are there: ['other']" in said(result)
+
+
+def test_texts_may_be_longer_than_spacys_limit(model: Path, tmp_path: Path) -> None:
+    text = "word" * 10 + " "
+    path = tmp_path / "long.txt"
+    path.write_text(text * (spacy.blank("en").max_length // len(text) + 1))
+    result = render(model, path, tmp_path / "out.html")
+    assert result.exit_code == 0, result.output
+    doc = make_doc(text, [(0, 1, "x")])
+    found = write_docs(tmp_path / "found.spacy", *[doc] * 2)
+    records = [{"text": path.read_text(), "spans": []}, {"text": text, "spans": []}]
+    (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, records)))
+    result = render(found, tmp_path / "gold.jsonl", tmp_path / "out.html")
+    assert "document 1 of" in said(result), "both are read"
+
+
+def test_code_of_a_pipeline_is_imported(model: Path, tmp_path: Path) -> None:
+    path, code, text = model / "config.cfg", tmp_path / "code.py", tmp_path / "in.txt"
+    path.write_text(path.read_text().replace("sener-test-first-two", "sener-test-of-code"))
+    code.write_text(CODE)
+    text.write_text(TEXT)
+    assert "sener-test-of-code" in said(render(model, text, tmp_path / "out.html"))
+    result = render(model, text, tmp_path / "out.html", "--code", code)
+    assert result.exit_code == 0, result.output
 
 
 def test_a_file_of_predictions_is_drawn_or_compared(tmp_path: Path) -> None:
@@ -129,5 +194,5 @@ def test_what_is_wrong_is_said(
     write_docs(Path("empty.spacy"))
     result = render(*arguments)
     assert result.exit_code == (2 if "Invalid" in message else 1)
-    assert message in " ".join(result.output.split())
+    assert message in said(result)
     assert not Path("out.html").exists()
