@@ -1,11 +1,13 @@
 """CoNLL and its kin: one word a line, with columns of tags (IOB1, IOB2, IOBES, BILOU, BMES).
 
 Columns stand apart by tabs, or else by spaces. The word comes first, or second after a column that
-numbers the words of a sentence. Every other column of tags is a layer, and all layers are read, as
-nested spans come in several; only phrase chunks (B-NP) beside other tags are counted and left out.
+numbers the words. Where that is CoNLL-U's, rows of several words (1-2) and of none (1.1) are counted
+and left out. Every other column of tags is a layer, and all layers are read, as nested spans come in
+several; only phrase chunks (B-NP) beside other tags are counted and left out.
 
-A document begins at `-DOCSTART-`, `# newdoc` or `# document_id`; else a file is one document. Blank
-lines end sentences only: the words of a long span stay together.
+A document begins at `-DOCSTART-`, `# newdoc` or `# document_id`, also with a prefix as in
+`# hipe2022:document_id`; else a file is one document. Blank lines end sentences only: the words of a
+long span stay together.
 
 spaCy's own converters read flat entities from the last column, a whole file at once, and give
 documents of one or of ten sentences.
@@ -24,7 +26,11 @@ from .records import Reader, WordsRecord
 from .report import Report
 from .tags import OUTSIDE, Scheme, is_tag, spans_of_tags, split_tag
 
-NEW_DOCUMENT = re.compile(r"#\s*(?:newdoc(?:\s+id)?|document_id)\s*(?:=\s*(.*?)\s*)?")
+NEW_DOCUMENT = re.compile(
+    r"#\s*(?:newdoc(?:\s+id)?|(?:\w+:)?document_id)\s*(?:=\s*(.*?)\s*)?"
+)
+# Of a word; of several words or none, in CoNLL-U; of a sentence and its word, in WebAnno TSV 2.
+NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 # The labels of phrases in CoNLL 2000 and 2003, English and German.
 CHUNKS = frozenset({"ADJP", "ADVP", "CONJP", "INTJ", "LST", "NC", "NP", "PC", "PP", "PRT", "SBAR"})
 CHUNKS |= {"UCP", "VC", "VP"}
@@ -67,10 +73,14 @@ class Column:
 
 @dataclass
 class Layout:
-    """Where the word and the tags stand in a file's rows of `width` cells."""
+    """Where the word and the tags stand in a file's rows of `width` cells.
+
+    is_conllu: Words are numbered 1, 2, ..., and a row with another number than that is none.
+    """
 
     width: int
     word: int
+    is_conllu: bool
     tags: dict[int, Scheme]
     chunks: frozenset[int]
 
@@ -128,7 +138,7 @@ def _documents(path: Path, layout: Layout) -> Iterator[Document]:
             if document.words:
                 yield document
             document = Document(name or f"{path.name}:{number}", number)
-        elif not _is_comment(line, cells, layout) and not _is_header(document, cells, layout):
+        elif not _is_comment(line, cells, layout) and _is_word(document, cells, layout):
             tags = {column: cells[column] for column in layout.tags}
             _check_tags(path, number, tags)
             document.add(number, cells[layout.word], tags)
@@ -152,9 +162,15 @@ def _is_comment(line: str, cells: list[str], layout: Layout) -> bool:
     return len(cells) != layout.width or not all(is_tag(cells[column]) for column in layout.tags)
 
 
-def _is_header(document: Document, cells: list[str], layout: Layout) -> bool:
-    is_first = not document.words and cells[layout.word].lower() in HEADER_WORDS
-    return is_first and not any(is_tag(cells[column]) for column in layout.tags)
+def _is_word(document: Document, cells: list[str], layout: Layout) -> bool:
+    if layout.is_conllu and not cells[0].isdecimal():
+        return False
+    return bool(document.words) or not _is_header(cells)
+
+
+def _is_header(cells: list[str]) -> bool:
+    names = {cell.lower() for cell in cells[:2]}
+    return not names.isdisjoint(HEADER_WORDS) and not any(map(is_tag, cells))
 
 
 def _check_tags(path: Path, number: int, tags: dict[int, str]) -> None:
@@ -167,43 +183,67 @@ def _check_tags(path: Path, number: int, tags: dict[int, str]) -> None:
 
 
 def _cells(line: str) -> list[str]:
-    """Cells between tabs, or else between spaces; a tab may stand at the end."""
+    """Cells between tabs, or else between spaces; a tab may stand at the end, spaces beside tabs."""
     if "\t" in line:
-        return line.rstrip("\t").split("\t")
+        return [cell.strip(" ") for cell in line.rstrip("\t").split("\t")]
     return [cell for cell in line.split(" ") if cell]
 
 
 def _find_layout(path: Path, report: Report) -> Layout:
     columns: list[Column] = []
-    is_numbered, position = True, 0
-    for number, line in numbered_lines(path):
-        cells = _cells(line)
-        if not line.strip():
-            position = 0
-        if not line.strip() or _document_name(line) is not None:
-            continue
+    word, is_conllu = _word_column(path)
+    n_no_words = 0
+    for number, line, cells in _rows(path):
         # A comment, or the word "#", which is not the first cell where words are numbered.
-        has_hash = line.startswith("#")
-        if has_hash and (len(cells) != len(columns) or not any(map(is_tag, cells))):
+        if line.startswith("#") and (len(cells) != len(columns) or not any(map(is_tag, cells))):
             continue
         columns = columns or [Column() for _ in cells]
         if len(cells) != len(columns):
             raise ValueError(
                 f"{path}, line {number}: {len(cells)} columns, but {len(columns)} before it"
             )
-        if not has_hash:
-            position += 1
-            is_numbered &= cells[0] == str(position)
+        if is_conllu and not cells[0].isdecimal():
+            n_no_words += bool(NUMBER.fullmatch(cells[0]))
+            continue
         for column, cell in zip(columns, cells, strict=True):
             column.add(cell)
-    word = int(is_numbered and len(columns) > 2)
+    report.add_unread("rows of several words or none (1-2, 1.1)", n_no_words)
     for place, column in enumerate(columns):
         if place > word and not column.has_tags:
             report.add_unread(f"tags (column {place + 1}, mostly of other cells)", column.n_tags)
-    return _layout(path, columns, word=word)
+    return _layout(path, columns, word=word, is_conllu=is_conllu)
 
 
-def _layout(path: Path, columns: list[Column], *, word: int) -> Layout:
+def _word_column(path: Path) -> tuple[int, bool]:
+    """The column of the words, and whether the one before it is CoNLL-U's.
+
+    Raises ValueError where there are only numbers: they are the words of no text.
+    """
+    has_rows = has_words = is_conllu = False
+    for _, line, cells in _rows(path):
+        if line.startswith("#") or _is_header(cells):
+            continue
+        if not NUMBER.fullmatch(cells[0]):
+            return 0, False
+        has_rows = True
+        has_words |= len(cells) > 2 and not NUMBER.fullmatch(cells[1])
+        is_conllu |= cells[0].isdecimal()
+    if has_rows and not has_words:
+        raise ValueError(
+            f"{path}: where words should be, in column 1 or behind their numbers in column 2, are "
+            "only numbers: put the words there"
+        )
+    return int(has_rows), is_conllu
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Lines with their number and cells, but blank ones and those at which a document begins."""
+    for number, line in numbered_lines(path):
+        if line.strip() and _document_name(line) is None:
+            yield number, line, _cells(line)
+
+
+def _layout(path: Path, columns: list[Column], *, word: int, is_conllu: bool) -> Layout:
     tags = {place: column for place, column in enumerate(columns) if column.has_tags}
     tags = {place: column for place, column in tags.items() if place > word}
     if columns and not tags:
@@ -215,6 +255,7 @@ def _layout(path: Path, columns: list[Column], *, word: int) -> Layout:
     return Layout(
         width=len(columns),
         word=word,
+        is_conllu=is_conllu,
         tags={place: column.scheme for place, column in tags.items()},
         chunks=frozenset(chunks if others else ()),
     )

@@ -48,8 +48,23 @@ Brenk\tI-pers\tO\tNIL\tNoSpaceAfter
 ,\tO\t_\t_\t_
 # segment_iiif_link = _
 Ostwick\tB-loc\tB-loc\tQ1\t_
-# document_id = gazette-2
+# hipe2022:document_id = gazette-2
 Rien\tO\tO\t_\t_
+"""
+CONLLU = """\
+ID\tFORM\tNER
+# newpar
+# text = Vámonos al norte
+1-2\tVámonos\t_
+1\tVamos\tO
+2\tnos\tO
+3-4\tal\t_
+3\ta\tB-PLACE
+4\tel\tI-PLACE
+4.1\tfrío\t_
+5-6\tnorte\t_
+5\tnor\tI-PLACE
+6\tte\tI-PLACE
 """
 
 
@@ -151,6 +166,38 @@ def test_chunks_alone_are_spans(tmp_path: Path) -> None:
     assert spans(record) == {(0, 1, "NP"), (1, 2, "VP")}
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    ["0 1 2", "1 2 3", "7 8 9", "1 1 2", "1-1 1-2 2-1"],
+    ids=["from 0", "through sentences", "an excerpt", "sentences by comments", "WebAnno TSV 2"],
+)
+def test_numbers_of_every_kind_are_no_words(tmp_path: Path, numbers: str) -> None:
+    lines = zip(numbers.split(), ["Ada\tB-x", "1-2\tI-x", "left\tO"], strict=True)
+    text = "# sent\n".join(f"{number}\t{rest}\n" for number, rest in lines)
+    [record], report = read_text(tmp_path, text)
+    assert (record.words, spans(record)) == (["Ada", "1-2", "left"], {(0, 2, "x")})
+    assert not report.unread
+
+
+def test_rows_of_several_words_and_of_none_are_counted(tmp_path: Path) -> None:
+    [record], report = read_text(tmp_path, CONLLU)
+    assert record.words == ["Vamos", "nos", "a", "el", "nor", "te"]
+    assert spans(record) == {(2, 6, "PLACE")}
+    assert not report.problems
+    assert report.unread == {"rows of several words or none (1-2, 1.1)": 4}
+
+
+def test_numbers_are_words_beside_other_words(tmp_path: Path) -> None:
+    [record], _ = read_text(tmp_path, "7 CD B-x\nyears NN I-x\n")
+    assert (record.words, spans(record)) == (["7", "years"], {(0, 2, "x")})
+
+
+def test_spaces_beside_tabs_are_in_no_label(tmp_path: Path) -> None:
+    [record], report = read_text(tmp_path, "a\tB-x \nb\t I-x\n")
+    assert (record.words, spans(record)) == (["a", "b"], {(0, 2, "x")})
+    assert not report.problems
+
+
 def test_header_named_documents_and_comments(tmp_path: Path) -> None:
     records, report = read_text(tmp_path, HIPE)
     assert [(record.doc_id, record.words) for record in records] == [
@@ -218,6 +265,8 @@ def test_report_names_document_and_line(tmp_path: Path) -> None:
         ("a NN\nb VB\n", r"none of its 2 columns holds tags"),
         ("1\tRain\train\tNOUN\t_\t_\t0\troot\t_\t_\n", r"none of its 10 columns holds tags"),
         ("a (PER*\nb *)\n", r"none of its 2 columns holds tags"),
+        ("1\tB-x\n2\tO\n", r"only numbers: put the words there"),
+        ("1\t0\tB-x\n2\t4\tO\n", r"only numbers: put the words there"),
     ],
 )
 def test_broken_files_are_errors_that_name_the_line(
