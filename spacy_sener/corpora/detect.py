@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from .brat import ANNOTATIONS
@@ -19,6 +20,9 @@ BY_SUFFIX = {
 FOLDER_FORMATS = ("brat", "uima")  # the others are of one file
 LABEL_STUDIO_KEYS = {"annotation_id", "annotations", "completions", "predictions"}
 HEAD = 4096  # characters
+JSON_LINE_ENDS = frozenset('{}[],"')
+# In JSON lines, a pair of a text and its annotations, as spaCy 2 was trained on.
+PAIR = re.compile(r'\[\s*"')
 
 
 def detect_format(path: Path) -> str:
@@ -35,8 +39,8 @@ def detect_format(path: Path) -> str:
         return "brat"
     with open_text(path) as file:
         head = file.read(HEAD).lstrip()
-    if head.startswith(("{", "[")):
-        return _json_format(path)
+    if head.startswith(("{", "[")) and not _begins_with_tagged(head):
+        return "jsonl" if PAIR.match(head) else _json_format(path)
     if head.startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno"
     if head.startswith("<") and "xmi:XMI" in head:
@@ -85,9 +89,22 @@ def _json_format(path: Path) -> str:
     return "json" if is_list or plain_suffix(path) == ".json" else "jsonl"
 
 
+def _begins_with_tagged(head: str) -> bool:
+    """Whether a bracket is the first word of CoNLL: its rows end in other signs than lines of JSON.
+
+    A line that is longer than the head is no row.
+    """
+    line, newline, _ = head.partition("\n")
+    return bool(newline) and line.rstrip()[-1] not in JSON_LINE_ENDS and _is_tagged(line)
+
+
 def _is_tagged(line: str) -> bool:
+    """Whether it is a row of CoNLL: tags come last, or anywhere behind the word after tabs."""
     cells = line.split()
-    return len(cells) > 1 and (cells[0] == "-DOCSTART-" or (is_tag(cells[-1]) and cells[-1] != "_"))
+    if len(cells) < 2:
+        return False
+    tags = cells[1:] if "\t" in line else cells[-1:]
+    return cells[0] == "-DOCSTART-" or any(is_tag(tag) and tag != "_" for tag in tags)
 
 
 def _unknown(path: Path, seen: str) -> ValueError:
