@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ from .jsonl import Fields, required
 from .records import Reader, Record, TextRecord
 from .report import Report
 
+# CUAD's file of separate questions numbers the answers to each.
+ANSWER_NUMBER = re.compile(r"_\d+$")
+
 
 def read_squad(path: Path, report: Report) -> Iterator[Record]:
     """A document for each paragraph of each article, with its answers.
 
     The label is what follows the title and "__" in the question's id, as in CUAD ("..__Document
-    Name"), or what follows the last "__", or else the question itself. The document's name is the
-    article's title, with the paragraph's number behind a "#" if there are several.
+    Name"), or what follows the last "__", without a number behind it ("..__Parties_0"), or else the
+    question itself. The document's name is the article's title, with the paragraph's number behind
+    a "#" if there are several.
     """
     for where, article in json_list(path, key="data"):
         try:
@@ -58,7 +63,8 @@ def _label(question: Fields, title: Any) -> Any:
     if not isinstance(name, str) or "__" not in name:
         return question.get("question")
     prefix = f"{title}__"
-    return name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("__")[2]
+    label = name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("__")[2]
+    return ANSWER_NUMBER.sub("", label)
 
 
 READERS: dict[str, Reader] = {"squad": read_squad}

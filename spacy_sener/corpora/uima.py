@@ -1,5 +1,8 @@
 """UIMA CAS: XMI, and the JSON that INCEpTION exports, read by the library dkpro-cassis.
 
+Of a folder, such as an unpacked project of INCEpTION, the copies of texts that it keeps from before
+their annotation (INITIAL_CAS) are counted and left out, as is JSON of other kinds.
+
 XMI needs its type system, `TypeSystem.xml` in the same folder or, as INCEpTION exports it, in the
 same `.zip`. The JSON holds it. A file is read whole. A document type in XML, which could hold
 entities that grow or read other files, is refused.
@@ -12,16 +15,19 @@ annotations are counted, and not read.
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from xml.parsers import expat
 
 from .files import MAX_UNPACKED, plain_suffix, read_bytes, read_text
+from .json_lists import top_level_keys
 from .layers import has_spans, label_feature, short_name
 from .records import Reader, TextRecord
 from .report import Report
@@ -36,6 +42,18 @@ ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
 METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 # Layers with both features hold relations, or the links of chains.
 NO_SPANS = ({"Governor", "Dependent"}, {"referenceType", "referenceRelation"})
+# What zipfile raises: OSError of bzip2, ValueError for places outside the file; the last two for a way
+# of packing that it does not know, and for a password.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 # What cassis says of an offset that it leaves as it is.
 WRONG_OFFSET = re.compile(r"Not mapping external offset \[(-?\d+)\]")
 
@@ -43,7 +61,7 @@ WRONG_OFFSET = re.compile(r"Not mapping external offset \[(-?\d+)\]")
 def read_uima(path: Path, report: Report) -> Iterator[TextRecord]:
     """The documents of a file, or of all files of a folder and of the folders in it."""
     if path.is_dir():
-        for file in sorted(file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES):
+        for file in _files(path, report):
             yield from read_uima(file, report)
     elif plain_suffix(path) == ".zip":
         for name, cas in _load_zip(path):
@@ -51,6 +69,24 @@ def read_uima(path: Path, report: Report) -> Iterator[TextRecord]:
     else:
         load = _load_json if plain_suffix(path) == ".json" else _load_xmi_file
         yield from _records(path, load(path), report)
+
+
+def _files(folder: Path, report: Report) -> Iterator[Path]:
+    """The files to read of a folder; those left out are in the report."""
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or plain_suffix(file) not in SUFFIXES:
+            continue
+        if file.name.startswith("INITIAL_CAS."):
+            report.add_unread("copies of texts from before their annotation (INITIAL_CAS)", 1)
+        elif plain_suffix(file) == ".json" and not _holds_cas(file):
+            report.add_unread("JSON files without a CAS", 1)
+        else:
+            yield file
+
+
+def _holds_cas(path: Path) -> bool:
+    """Whether a file of JSON has keys as a CAS has: %TYPES, %FEATURE_STRUCTURES."""
+    return any(key.startswith("%") for key, _ in top_level_keys(path))
 
 
 def _load_json(path: Path) -> Cas:
@@ -72,26 +108,41 @@ def _load_xmi_file(path: Path) -> Cas:
 
 
 def _load_zip(path: Path) -> Iterator[tuple[str, Cas]]:
+    data = io.BytesIO(read_bytes(path))
+    with _clear_errors(path):
+        archive = zipfile.ZipFile(data)
+    members = sorted(archive.infolist(), key=lambda member: member.filename)
+    _check_members(path, [member.filename for member in members])
+    types = {member.filename.lower().rpartition("/")[0::2]: member for member in members}
+    for member in members:
+        name = member.filename
+        if name.lower().endswith(".xmi"):
+            beside = types.get((name.lower().rpartition("/")[0], TYPE_SYSTEM))
+            type_system = _read_member(path, archive, beside) if beside else None
+            xmi = _read_member(path, archive, member)
+            yield name, _load_xmi(path / name, xmi, type_system)
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
     try:
-        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
-            members = sorted(archive.infolist(), key=lambda member: member.filename)
-            types = {member.filename.lower().rpartition("/")[0::2]: member for member in members}
-            for member in members:
-                name = member.filename
-                if name.lower().endswith(".xmi"):
-                    beside = types.get((name.lower().rpartition("/")[0], TYPE_SYSTEM))
-                    type_system = _read_member(path, archive, beside) if beside else None
-                    data = _read_member(path, archive, member)
-                    yield name, _load_xmi(path / name, data, type_system)
-    # zipfile raises the last two for a way of packing that it does not know, and for a password.
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        yield
+    except DAMAGED as error:
         raise ValueError(f"{path} is truncated, damaged or locked: {error}") from error
+
+
+def _check_members(path: Path, names: list[str]) -> None:
+    """Raise ValueError for an archive of other files, such as doccano's of JSON lines."""
+    if not any(name.lower().endswith(".xmi") for name in names):
+        shown = ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])]) or "nothing"
+        raise ValueError(f"{path} holds no .xmi, but {shown}: unpack it, and name a file of it")
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if member.file_size > MAX_UNPACKED:
         raise ValueError(f"{path / member.filename} is larger than {MAX_UNPACKED} bytes, unpacked")
-    return archive.read(member)
+    with _clear_errors(path):
+        return archive.read(member)
 
 
 def _load_xmi(path: Path, data: bytes, type_system: bytes | None) -> Cas:

@@ -225,6 +225,19 @@ def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
     assert report.unread == {"plausible answers": 2}
 
 
+def test_squad_answers_that_are_numbered_have_one_label(tmp_path: Path) -> None:
+    numbered = [("A__Parties_0", 0, "Ada"), ("A__Parties_1", 4, "Brenk"), ("b__Title_12", 10, "PhD")]
+    questions = [
+        {"id": name, "question": "?", "answers": [{"text": text, "answer_start": start}]}
+        for name, start, text in numbered
+    ]
+    data = {"data": [{"title": "A", "paragraphs": [{"context": ADA, "qas": questions}]}]}
+    [doc], report = read(write(tmp_path / "a.json", data))
+    labels = [span.label_ for span in doc.spans["sc"]]
+    assert labels == ["Parties", "Parties", "Title"]
+    assert not report.problems
+
+
 @pytest.mark.parametrize("wrong", [5, True, {"result": []}, "x"])
 def test_what_is_beside_annotations_may_be_of_any_type(tmp_path: Path, wrong: Any) -> None:
     docs, report = read(write(tmp_path / "a.json", [task(predictions=wrong)]))

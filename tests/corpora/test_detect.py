@@ -24,6 +24,7 @@ CONLL = "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\n"
         (writers.doccano_json, "json"),
         (writers.spacy_2, "jsonl"),
         (writers.spacy_2_pairs, "json"),
+        (writers.spacy_2_pair_lines, "jsonl"),
         (writers.label_studio, "label-studio"),
         (writers.label_studio_of_2020, "label-studio"),
         (writers.label_studio_min, "label-studio"),

@@ -59,6 +59,7 @@ def check(path: Path, documents: list[Text]) -> None:
         writers.doccano_json,
         writers.spacy_2,
         writers.spacy_2_pairs,
+        writers.spacy_2_pair_lines,
         writers.label_studio,
         writers.label_studio_min,
         writers.squad,

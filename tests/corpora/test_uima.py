@@ -227,6 +227,27 @@ def test_folders_archives_and_packed_files(tmp_path: Path) -> None:
     assert records[0].text == records[1].text == records[2].text
 
 
+def test_an_unpacked_project_of_inception(tmp_path: Path) -> None:
+    folder = tmp_path / "annotation" / "dog.xmi"
+    folder.mkdir(parents=True)
+    for name in ("INITIAL_CAS", "admin"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            archive.writestr("TypeSystem.xml", TYPE_SYSTEM)
+            archive.writestr(f"{name}.xmi", XMI)
+    (tmp_path / "exportedproject.json").write_text('{"name": "dogs", "layers": [{"%": 1}]}')
+    records, report = read(tmp_path)
+    assert [record.doc_id for record in records] == ["dog.txt"]
+    assert report.unread["copies of texts from before their annotation (INITIAL_CAS)"] == 1
+    assert report.unread["JSON files without a CAS"] == 1
+    assert len(read(folder / "INITIAL_CAS.zip")[0]) == 1  # if it is named
+
+
+def test_a_folder_whose_name_ends_as_a_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.xmi").mkdir()
+    write_xmi(tmp_path / "a.txt.xmi")
+    assert len(read(tmp_path)[0]) == 1
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_byte_order_marks_and_line_ends(tmp_path: Path, mark: str) -> None:
     path = write_json(tmp_path / "a.json")
@@ -332,6 +353,28 @@ def test_missing_type_systems_and_damaged_archives_are_errors(tmp_path: Path) ->
     (tmp_path / "c.json").write_bytes(json.dumps({"é": 1}, ensure_ascii=False).encode("latin-1"))
     with pytest.raises(ValueError, match="not UTF-8"):
         read(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_archives_damaged_or_cut_off_inside_are_errors(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("TypeSystem.xml", TYPE_SYSTEM)
+        archive.writestr("a.xmi", XMI)
+    data, place = path.read_bytes(), zipfile.ZipFile(path).getinfo("a.xmi").header_offset + 35
+    for damaged in (data[:place] + b"\xff" * 99 + data[place + 99 :], data[place:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.zip is truncated, damaged or locked"):
+            read(path)
+
+
+def test_archives_of_other_files_are_errors_that_name_them(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("admin.jsonl", "b.zip", "c.txt", "d.txt"):
+            archive.writestr(name, "{}")
+    message = r"a\.zip holds no \.xmi, but admin\.jsonl, b\.zip, c\.txt, \.\.\.: unpack it"
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "a.zip")
 
 
 def test_without_the_library_the_error_says_what_to_install(

@@ -55,6 +55,11 @@ def spacy_2_pairs(folder: Path, documents: Sequence[Text]) -> Path:
     return write_json(folder / "train.json", records)
 
 
+def spacy_2_pair_lines(folder: Path, documents: Sequence[Text]) -> Path:
+    records = [[one.text, {"entities": _triples(one)}] for one in documents]
+    return write_lines(folder / "train.jsonl", records)
+
+
 def label_studio(folder: Path, documents: Sequence[Text]) -> Path:
     tasks = [_task(number, one, one.spans) for number, one in enumerate(documents)]
     return write_json(folder / "project-1.json", tasks)
