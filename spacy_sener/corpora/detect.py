@@ -22,7 +22,7 @@ LABEL_STUDIO_KEYS = {"annotation_id", "annotations", "completions", "predictions
 HEAD = 4096  # characters
 JSON_LINE_ENDS = frozenset('{}[],"')
 # In JSON lines, a pair of a text and its annotations, as spaCy 2 was trained on.
-PAIR = re.compile(r'\[\s*"')
+PAIR = re.compile(r'\[ *"')
 
 
 def detect_format(path: Path) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, SpanGroup
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
+from ..scores import span_scores
 from . import files
+from .annotation import Annotation, set_spans, trimmed
 from .files import plain_path, read_bytes
 from .records import check_id
 from .report import Report
@@ -26,19 +28,28 @@ USUAL_RATIO = 100
 def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> Iterator[Doc]:
     """The documents of a .spacy file, which has to fit into memory, though not as documents.
 
-    Where there are no spans under the key, named entities are taken, if there are any. Spans under
-    other keys are only counted. All that, and scores that are not a number for each span, is in
-    the report.
+    Where there is no group of spans under the key, named entities are taken, if there are any.
+    Spans under other keys are only counted. Spans are trimmed, and each is taken once. All that,
+    and scores that are not a number for each span, is in the report.
     """
+    for number, doc in enumerate(_docs(path, vocab, spans_key, report), 1):
+        try:
+            check_id(doc.user_data["doc_id"])
+        except ValueError as error:
+            raise ValueError(f"{path}, document {number}: {error}") from error
+        report.add_doc(doc, spans_key)
+        yield doc
+
+
+def _docs(path: Path, vocab: Vocab, spans_key: str, report: Report) -> Iterator[Doc]:
+    docs = load_docbin(path).get_docs(vocab)
     try:
-        docs = load_docbin(path).get_docs(vocab)
         for number, doc in enumerate(docs, 1):
             doc.user_data.setdefault("doc_id", f"{path.name}:{number}")
-            check_id(doc.user_data["doc_id"])
             where = f"{doc.user_data['doc_id']} (document {number})"
             _take_spans(doc, spans_key, report, where)
             _check_scores(doc.spans[spans_key], report, where)
-            report.add_doc(doc, spans_key)
+            _tidy(doc, spans_key, report, where)
             yield doc
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
@@ -71,30 +82,39 @@ def load_docbin(path: Path) -> DocBin:
     data = read_bytes(path)
     limit = max(files.MAX_UNPACKED, USUAL_RATIO * len(data))
     try:
-        unpacker, rest, size = zlib.decompressobj(), data, 0
-        while rest and size <= limit:
-            size += len(unpacker.decompress(rest, files.CHUNK))
-            rest = unpacker.unconsumed_tail
-        if size > limit:
+        if _unpacks_to_more(data, limit):
             raise ValueError(f"it is larger than {limit} bytes, unpacked")
         return DocBin().from_bytes(data)
     except Exception as error:  # whatever zlib or msgpack make of other bytes
         raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
 
 
+def _unpacks_to_more(data: bytes, limit: int) -> bool:
+    """Whether what zlib packed is larger than that; no more than a chunk of it is held at once."""
+    unpacker, size = zlib.decompressobj(), 0
+    for start in range(0, len(data), files.CHUNK):
+        rest = data[start : start + files.CHUNK]  # of a short piece, what is left is soon copied
+        while rest and size <= limit:
+            size += len(unpacker.decompress(rest, files.CHUNK))
+            rest = unpacker.unconsumed_tail
+    return size > limit
+
+
 def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    if spans_key in doc.spans:
-        for key, group in doc.spans.items():
-            if key != spans_key:
-                report.add_unread(f"spans under the key {key!r}", len(group))
+    others = {key: len(group) for key, group in doc.spans.items() if key != spans_key and group}
+    if doc.spans.get(spans_key):
+        for key, n_spans in others.items():
+            report.add_unread(f"spans under the key {key!r}", n_spans)
         report.add_unread("named entities", len(doc.ents))
         return
-    for key, group in doc.spans.items():
-        if group:
-            report.add_problem("other spans key", where, {"key": key, "spans": len(group)})
+    for key, n_spans in others.items():
+        report.add_problem("other spans key", where, {"key": key, "spans": n_spans})
+    is_empty = spans_key in doc.spans
     if doc.ents:
-        report.add_problem("from doc.ents", where, {"ents": len(doc.ents)})
-    doc.spans[spans_key] = list(doc.ents)
+        problem = "beside an empty group" if is_empty else "from doc.ents"
+        report.add_problem(problem, where, {"ents": len(doc.ents)})
+    if not is_empty:
+        doc.spans[spans_key] = list(doc.ents)
 
 
 def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
@@ -111,3 +131,20 @@ def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
         del group.attrs["scores"]
     elif not isinstance(scores, np.ndarray):
         group.attrs["scores"] = values
+
+
+def _tidy(doc: Doc, spans_key: str, report: Report, where: str) -> None:
+    """Trim the spans, and leave out copies, as with other formats; what else the group has stays."""
+    group = doc.spans[spans_key]
+    kept = []
+    for span, score in zip(group, span_scores(group), strict=True):
+        item = {"start": span.start, "end": span.end, "label": span.label_}
+        annotation = Annotation(span.start, span.end, span.label_, item, score)
+        is_space = (token.is_space for token in span)
+        ends = trimmed(annotation, is_space, report=report, where=where)
+        if ends is not None:
+            tidy = Span(doc, *ends, label=span.label, kb_id=span.kb_id, span_id=span.id)
+            kept.append((annotation, tidy))
+    set_spans(doc, kept, spans_key, report, where)
+    others = {name: value for name, value in group.attrs.items() if name != "scores"}
+    doc.spans[spans_key].attrs.update(others)

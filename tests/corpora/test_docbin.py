@@ -40,6 +40,41 @@ def test_entities_are_taken_where_there_is_no_such_key(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_beside_an_empty_group_is_reported(tmp_path: Path) -> None:
+    doc = NLP("one two three")
+    doc.spans["sc"], doc.spans["other"], doc.spans["none"] = [], [doc[0:2], doc[1:2]], []
+    doc.ents = [Span(doc, 2, 3, "y")]
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert not again.spans["sc"]
+    assert report.problems == {"other spans key": 1, "beside an empty group": 1}
+
+
+def test_spans_are_trimmed_and_each_taken_once(tmp_path: Path) -> None:
+    doc = Doc(NLP.vocab, words=["\n", "one", "two", "\n", "\n"])
+    ends = [(0, 4, "x"), (1, 3, "x"), (1, 3, "y"), (3, 5, "x")]
+    doc.spans["sc"] = [Span(doc, *at, label=label, kb_id="Q1", span_id="s") for *at, label in ends]
+    doc.spans["sc"].attrs.update(scores=[0.5, 0.25, 0.125, 1.0], by="Ada")
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    spans = [
+        (span.start, span.end, span.label_, span.kb_id_, span.id_) for span in again.spans["sc"]
+    ]
+    assert spans == [(1, 3, "x", "Q1", "s"), (1, 3, "y", "Q1", "s")]
+    assert again.spans["sc"].attrs["scores"].tolist() == [0.5, 0.125]
+    assert again.spans["sc"].attrs["by"] == "Ada"
+    assert report.problems == {"whitespace at an end": 1, "duplicate": 1, "only whitespace": 1}
+
+
+def test_what_is_wrong_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "a.spacy").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"a\.spacy: not a whole \.spacy file: (?!.*not a whole)"):
+        read(tmp_path / "a.spacy")
+    doc = NLP("one")
+    doc.user_data["doc_id"] = ("one", 2)
+    path = write(tmp_path / "b.spacy", NLP("two"), doc)
+    with pytest.raises(ValueError, match=r"b\.spacy, document 2: a document's name should be"):
+        read(path)
+
+
 def test_what_is_beside_the_spans_of_the_key_is_counted(tmp_path: Path) -> None:
     doc = NLP("one two three")
     doc.spans["sc"], doc.spans["other"] = [Span(doc, 0, 1, "x")], [doc[0:2], doc[1:2]]
