@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from urllib3.exceptions import HTTPError
 from wasabi import msg
 from weasel.cli.assets import check_private_asset, fetch_asset
-from weasel.util import load_project_config
+from weasel.util import get_checksum, load_project_config
+
+from spacy_sener.corpora.files import written_whole
 
 JSON_LINES = ("train.jsonl.gz", "dev.jsonl.gz")
 
@@ -27,14 +30,15 @@ def assets_of(corpus: str) -> list[dict[str, Any]]:
 
 def fetch(asset: dict[str, Any]) -> None:
     """Download an asset. Nothing stays of what is cut off: the next run would take it for whole."""
-    path = Path(asset["dest"])
-    if path.exists() and "checksum" not in asset:
+    path, checksum = Path(asset["dest"]), asset.get("checksum")
+    if path.exists() and checksum in (None, get_checksum(path)):
         msg.good(f"Asset already exists: {path}")
         return
     try:
-        fetch_asset(Path.cwd(), asset["url"], path, asset.get("checksum"))
-    except OSError as error:
-        path.unlink(missing_ok=True)
+        with written_whole(path) as part:
+            part.unlink(missing_ok=True)  # of a run that was killed
+            fetch_asset(Path.cwd(), asset["url"], part, checksum)
+    except (OSError, HTTPError) as error:
         msg.fail(f"Download failed: {asset['url']}", error, exits=1)
 
 

@@ -10,6 +10,7 @@ import pytest
 import srsly
 from experiments import runs
 from spacy.util import load_config, load_model_from_config
+from urllib3.exceptions import ProtocolError
 from weasel.cli.document import project_document
 from weasel.util import load_project_config
 
@@ -99,17 +100,29 @@ def test_a_corpus_that_is_not_public(
     assert "put train.jsonl.gz and dev.jsonl.gz in" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("error", [ConnectionError, ProtocolError, KeyboardInterrupt])
 def test_nothing_stays_of_a_download_that_fails(
-    bare_project: Path, monkeypatch: pytest.MonkeyPatch
+    bare_project: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     monkeypatch.chdir(bare_project)
 
     def cut_off(project: Path, url: str, path: Path, checksum: str | None) -> None:
-        path.parent.mkdir(parents=True)
         path.write_bytes(b"half")
-        raise ConnectionError(url)
+        raise error(url)
 
     monkeypatch.setattr(fetch, "fetch_asset", cut_off)
-    with pytest.raises(SystemExit):
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else SystemExit):
         fetch.main("litbank")
-    assert not (bare_project / "assets/litbank/archive.tar.gz").exists()
+    assert not any((bare_project / "assets/litbank").iterdir())
+
+
+def test_a_download_that_was_killed_begins_anew(
+    bare_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bare_project)
+    archive = bare_project / "assets/litbank/archive.tar.gz"
+    archive.parent.mkdir(parents=True)
+    archive.with_name(".part-archive.tar.gz").write_bytes(b"half")
+    (bare_project / "whole").write_bytes(b"whole")
+    fetch.fetch({"dest": "assets/litbank/archive.tar.gz", "url": str(bare_project / "whole")})
+    assert [file.read_bytes() for file in archive.parent.iterdir()] == [b"whole"]
