@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli._util import app
-from spacy.tokens import DocBin, Span
+from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_sener.cli.debug_data  # noqa: F401 - the import adds the command
@@ -88,6 +88,17 @@ def test_settings_are_those_of_a_config(tmp_path: Path) -> None:
     code, output = debug_data(train, "--span-window", 0)
     assert code == 2
     assert "Invalid value for '--span-window'" in output
+
+
+def test_documents_of_any_length(tmp_path: Path) -> None:
+    train, config = tmp_path / "train.spacy", tmp_path / "my.cfg"
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sener")
+    nlp.config.to_disk(config)
+    n = 210_000
+    DocBin(docs=[Doc(nlp.vocab, words=["word"] * n, spaces=[True] * n)]).to_disk(train)
+    for options in ([], ["--config", config]):
+        assert "1 document, 210,000 tokens" in debug_data(train, *options)[1]
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -47,8 +46,6 @@ def read_corpus(
     writes them makes no file before that.
     """
     nlp = blank(lang)
-    # spaCy's limit is for components that need much memory; here is only a tokenizer.
-    nlp.max_length = sys.maxsize
     docs = read_docs(path, nlp, spans_key=spans_key, record_format=record_format, report=report)
     yield from tqdm(docs, desc=path.name, unit=" docs")
     if report.docs == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -127,7 +128,9 @@ def _pipeline(config_path: Path | None, lang: str) -> Language:
         nlp = blank(lang)
         nlp.add_pipe("sener")
         return nlp
-    return load_model_from_config(load_config(config_path), auto_fill=True)
+    nlp = load_model_from_config(load_config(config_path), auto_fill=True)
+    nlp.max_length = sys.maxsize  # as that of `blank`: documents are only tokenized
+    return nlp
 
 
 def _settings(nlp: Language, *, spans_key: str | None, span_window: int | None) -> Settings:

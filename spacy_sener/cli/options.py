@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,10 +28,17 @@ def setup_gpu(gpu_id: int, *, silent: bool | None = None) -> None:
 
 
 def blank(lang: str) -> Language:
-    """A blank pipeline of the language that --lang names. Raises ValueError if there is none."""
+    """A blank pipeline of the language that --lang names, for texts of any length.
+
+    spaCy's limit is for components that need much memory; here is only a tokenizer.
+
+    Raises ValueError if there is none.
+    """
     try:
-        return spacy.blank(lang)
+        nlp = spacy.blank(lang)
     except ImportError as error:
         raise ValueError(
             f"--lang should be a code such as en or xx, not {lang!r}: {error}"
         ) from error
+    nlp.max_length = sys.maxsize
+    return nlp
