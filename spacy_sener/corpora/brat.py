@@ -1,18 +1,21 @@
 """brat's standoff: texts in .txt files, and their annotations in .ann files beside them.
 
 The .a1 and .a2 files of the BioNLP tasks, which divide a text's annotations, are read as well.
-Offsets count characters, and a line break counts as it is in the file.
+Offsets count characters, and a line break counts as it is in the file. Whether a byte order mark
+counts, which is none of the text, the texts listed with the annotations decide.
 """
 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from .files import numbered_lines, plain_path, plain_suffix, read_text
+from .files import byte_lines, files_below, plain_path, plain_suffix, read_text
+from .offsets import same_text
 from .records import Reader, Record, TextRecord
 from .report import Report
 
@@ -48,7 +51,7 @@ def _documents(path: Path) -> dict[str, dict[str, Path]]:
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if path.is_dir():
-        folder, candidates = path, sorted(path.rglob("*"))
+        folder, candidates = path, files_below(path)
     else:
         folder, name = path.parent, _name(path, path.parent)
         candidates = sorted(file for file in folder.iterdir() if _name(file, folder) == name)
@@ -75,13 +78,42 @@ def _record(path: Path, name: str, files: dict[str, Path], report: Report) -> Te
     if not annotations:
         report.add_problem("no annotation file", f"{name} ({where})", files[".txt"].name)
     text = read_text(files[".txt"])
-    items = [item for file in annotations for item in _items(file, text, name, report)]
+    before = _counted_before(files[".txt"], text, annotations)
+    items = [item for file in annotations for item in _items(file, text, before, name, report)]
     return TextRecord(name, where, text, items)
 
 
-def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
+def _counted_before(path: Path, text: str, annotations: list[Path]) -> int:
+    """How many characters the offsets count before the text: 1 if its file has a mark and they do."""
+    if not (next(byte_lines(path), None) or b"").startswith(BOM_UTF8):
+        return 0
+    lines = (line for file in annotations for _, line in _lines(file))
+    spans = [match for match in map(SPAN.fullmatch, lines) if match]
+
+    def n_fitting(before: int) -> int:
+        found = (
+            "".join(text[start:end] for start, end in _pieces(span[3], before)) for span in spans
+        )
+        return sum(same_text(span[4] or "", one) for span, one in zip(spans, found, strict=True))
+
+    return max(0, 1, key=n_fitting)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines; a lone \\r is in a listed text, with the \\n of its line break left out."""
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        yield number, line.removesuffix("\r")
+
+
+def _pieces(offsets: str, before: int) -> list[tuple[int, int]]:
+    """Starts and ends in the text, before which the offsets count so many characters."""
+    pairs = (piece.split() for piece in offsets.split(";"))
+    return [(int(start) - before, int(end) - before) for start, end in pairs]
+
+
+def _items(path: Path, text: str, before: int, name: str, report: Report) -> Iterator[Any]:
     ids: set[str] = set()
-    for number, line in numbered_lines(path):
+    for number, line in _lines(path):
         place = f"{name} ({path.name}, line {number})"
         if line[:1] in UNREAD:
             report.add_unread(UNREAD[line[0]], 1)
@@ -96,7 +128,7 @@ def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
         if span_id in ids:
             report.add_problem("id of another", place, line)
         ids.add(span_id)
-        pieces = [tuple(map(int, piece.split())) for piece in offsets.split(";")]
+        pieces = _pieces(offsets, before)
         if any(_gaps(text, pieces)):
             report.add_problem("discontinuous", place, line)
             continue
@@ -104,7 +136,7 @@ def _items(path: Path, text: str, name: str, report: Report) -> Iterator[Any]:
         yield {"start": start, "end": end, "label": label, "text": listed, "line": number}
 
 
-def _gaps(text: str, pieces: list[tuple[int, ...]]) -> Iterator[str]:
+def _gaps(text: str, pieces: list[tuple[int, int]]) -> Iterator[str]:
     """What stands between pieces, but whitespace; pieces that go backwards have a gap, too."""
     for (_, end), (start, _) in pairwise(pieces):
         yield text[end:start].strip() if 0 <= end <= start else "backwards"

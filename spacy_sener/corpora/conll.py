@@ -26,9 +26,7 @@ from .records import Reader, WordsRecord
 from .report import Report
 from .tags import OUTSIDE, Scheme, is_tag, spans_of_tags, split_tag
 
-NEW_DOCUMENT = re.compile(
-    r"#\s*(?:newdoc(?:\s+id)?|(?:\w+:)?document_id)\s*(?:=\s*(.*?)\s*)?"
-)
+NEW_DOCUMENT = re.compile(r"#\s*(?:newdoc(?:\s+id)?|(?:\w+:)?document_id)\s*(?:=\s*(.*?)\s*)?")
 # Of a word; of several words or none, in CoNLL-U; of a sentence and its word, in WebAnno TSV 2.
 NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 # The labels of phrases in CoNLL 2000 and 2003, English and German.

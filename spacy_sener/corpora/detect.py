@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from .brat import ANNOTATIONS
-from .files import open_text, plain_path, plain_suffix
+from .files import files_below, open_text, plain_path, plain_suffix
 from .json_lists import top_level_keys
 from .tags import is_tag
 
@@ -53,7 +53,7 @@ def detect_format(path: Path) -> str:
 
 
 def _folder_format(path: Path) -> str:
-    suffixes = {plain_suffix(file) for file in path.rglob("*") if file.is_file()}
+    suffixes = {plain_suffix(file) for file in files_below(path)}
     for name in FOLDER_FORMATS:
         if any(BY_SUFFIX.get(suffix) == name for suffix in suffixes):
             return name

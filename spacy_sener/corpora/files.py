@@ -34,6 +34,13 @@ def plain_suffix(path: Path) -> str:
     return plain_path(path).suffix.lower()
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The files in a folder and the folders in it, sorted; but those that macOS puts beside files,
+    whose names begin with `._`."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(file for file in files if not file.name.startswith("._"))
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file, unpacked if its name ends in `.gz` or `.xz`; line ends stay as they are.

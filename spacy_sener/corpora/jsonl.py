@@ -28,6 +28,8 @@ Parser = Callable[[Fields, Any, str], Record | None]
 
 # Where annotations stand beside `text`, the first that there is.
 ITEM_KEYS = ("spans", "entities", "label", "labels")
+# The answers of Prodigy that are no gold; others under that name may be anybody's.
+PRODIGY_REFUSED = ("reject", "ignore")
 # What else records hold, by the name in the report.
 UNREAD = {"relations": "relations", "Comments": "comments", "comments": "comments", "cats": "cats"}
 
@@ -77,11 +79,11 @@ def read_any_json(path: Path, report: Report) -> Iterator[Record]:
 def parse_accepted(
     fields: Fields, doc_id: Any, where: str, *, parse: Parser, report: Report
 ) -> Record | None:
-    """As `parse`; None where somebody rejected, ignored or flagged the record in Prodigy.
+    """As `parse`; None where somebody rejected or ignored the record in Prodigy.
 
     Annotations under a key that is not read, as those under another are, are in the report.
     """
-    if fields.get("answer", "accept") != "accept":
+    if fields.get("answer") in PRODIGY_REFUSED:
         report.add_problem("rejected", f"{doc_id} ({where})", fields)
         return None
     for key, kind in UNREAD.items():
@@ -104,7 +106,9 @@ def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:
     if "text" not in fields and "raw" in fields:
         return parse_offsets(fields, doc_id, where, **RAW_KEYS)
     found = _items_key(fields)
-    if found is None and "answer" in fields:  # Prodigy leaves out `spans` where there are none
+    if (
+        found is None and fields.get("answer") == "accept"
+    ):  # Prodigy leaves out `spans` where there are none
         fields, found = {**fields, "spans": []}, "spans"
     text_key = "data" if "text" not in fields and "data" in fields else "text"  # doccano 1.5
     return parse_offsets(fields, doc_id, where, text_key=text_key, items_key=found or "spans")

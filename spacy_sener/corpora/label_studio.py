@@ -138,8 +138,9 @@ def _region_items(region: Mapping[str, Any], score: Any) -> Iterator[dict[str, A
 def _in_characters(text: str, items: Sequence[Fields]) -> list[Fields]:
     """The items with offsets in characters, and listed texts as they stand there."""
     if any(ord(character) >= FIRST_ASTRAL for character in text):
-        units = [at for at, character in enumerate(text) for _ in range(_n_units(character))]
-        converted = [_converted(item, [*units, len(text)]) for item in items]
+        at = [at for at, character in enumerate(text) for _ in range(_n_units(character))]
+        at.append(len(text))
+        converted = [_converted(item, at) for item in items]
         items = max(items, converted, key=partial(_n_matches, text))
     return [_with_line_breaks(item, text) for item in items]
 

@@ -14,7 +14,7 @@ from ..extensions import LABELS, copy_labels
 from .asked_labels import read_labels
 from .corpus import without_annotations
 from .docbin import read_docbin
-from .files import plain_suffix, read_text
+from .files import files_below, plain_suffix, read_text
 from .jsonl import Fields, read_jsonl, required
 from .readers import doc_from_record
 from .records import Record, TextRecord, WordsRecord
@@ -46,7 +46,7 @@ def _files(path: Path) -> list[Path]:
         if plain_suffix(path) not in SUFFIXES:
             raise ValueError(f"{path} should end in one of {', '.join(SUFFIXES)}")
         return [path]
-    files = sorted(file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES)
+    files = [file for file in files_below(path) if plain_suffix(file) in SUFFIXES]
     if not files:
         raise ValueError(f"{path} has no files that end in one of {', '.join(SUFFIXES)}")
     return files

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from xml.parsers import expat
 
-from .files import MAX_UNPACKED, plain_suffix, read_bytes, read_text
+from .files import MAX_UNPACKED, files_below, plain_suffix, read_bytes, read_text
 from .json_lists import top_level_keys
 from .layers import has_spans, label_feature, short_name
 from .records import Reader, TextRecord
@@ -73,8 +73,8 @@ def read_uima(path: Path, report: Report) -> Iterator[TextRecord]:
 
 def _files(folder: Path, report: Report) -> Iterator[Path]:
     """The files to read of a folder; those left out are in the report."""
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file() or plain_suffix(file) not in SUFFIXES:
+    for file in files_below(folder):
+        if plain_suffix(file) not in SUFFIXES:
             continue
         if file.name.startswith("INITIAL_CAS."):
             report.add_unread("copies of texts from before their annotation (INITIAL_CAS)", 1)

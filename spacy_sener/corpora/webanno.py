@@ -123,7 +123,7 @@ class Document:
             raise ValueError(f"expected {self.width} columns, but found {len(cells)}")
         start, end = int(offsets[1]), int(offsets[2])
         if self.lines:
-            self.add_sentence(start)
+            self.add_sentence(start, cells[2])
         self.check_text(start, end, cells[2])
         self.n_tokens += unit[1] is None
         for layer in self.layers:
@@ -131,15 +131,17 @@ class Document:
                 annotation = Annotation(layer, start, end, label, number, self.n_tokens)
                 self.add_annotation(annotation, key, report)
 
-    def add_sentence(self, begin: int) -> None:
-        """Put the text of a sentence where its first token begins."""
+    def add_sentence(self, begin: int, word: str) -> None:
+        """Put the text of a sentence where its first token begins, after whitespace if there is."""
+        sentence = "\n".join(self.lines)
+        if not sentence.startswith((word, _unescape_text(word, self.minor))):
+            begin -= len(sentence) - len(sentence.lstrip())  # of one UTF-16 unit each
         gap = begin - self.length
         if gap < 0:
             raise ValueError(f"the sentence begins at {begin}, before the last ends: {self.length}")
         if begin > MAX_LENGTH:
             raise ValueError(f"the sentence begins at {begin}: texts end before {MAX_LENGTH}")
         before = "\n" if self.length else " "
-        sentence = "\n".join(self.lines)
         self.text += [before + " " * (gap - 1) if gap else "", sentence]
         self.sentence, self.begin = sentence.encode("utf-16-le"), begin
         self.length = begin + len(self.sentence) // 2

@@ -30,7 +30,7 @@ def task(**fields: Any) -> dict[str, Any]:
     return {"id": 7, "data": {"my_text": ADA, "meta": {}}, "annotations": [], **fields}
 
 
-@pytest.mark.parametrize("answer", ["reject", "ignore", "flag"])
+@pytest.mark.parametrize("answer", ["reject", "ignore"])
 def test_what_prodigy_did_not_accept_is_no_gold(tmp_path: Path, answer: str) -> None:
     accepted = {"text": "a", "_input_hash": 1, "answer": "accept"}
     rejected = {"text": ADA, "spans": [{"start": 0, "end": 3, "label": "x"}], "answer": answer}
@@ -39,6 +39,17 @@ def test_what_prodigy_did_not_accept_is_no_gold(tmp_path: Path, answer: str) -> 
     assert (doc.text, spans_of(doc)) == ("a", [])
     assert report.problems == {"rejected": 1}
     assert report.examples["rejected"][0].startswith("a.jsonl:2 (line 2): {'text': 'Ada")
+
+
+@pytest.mark.parametrize("answer", [None, "42", ["Ada"]])
+def test_answers_that_are_not_prodigys_reject_nothing(tmp_path: Path, answer: Any) -> None:
+    record = {"text": ADA, "spans": [{"start": 0, "end": 3, "label": "x"}], "answer": answer}
+    [doc], report = read(write(tmp_path / "a.jsonl", record))
+    assert spans_of(doc) == [Labelled(0, 3, "x")]
+    assert not report.problems
+    del record["spans"]
+    with pytest.raises(ValueError, match="the record has no 'spans'"):
+        read(write(tmp_path / "a.jsonl", record))
 
 
 def test_relations_and_comments_are_counted(tmp_path: Path) -> None:
@@ -226,7 +237,11 @@ def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
 
 
 def test_squad_answers_that_are_numbered_have_one_label(tmp_path: Path) -> None:
-    numbered = [("A__Parties_0", 0, "Ada"), ("A__Parties_1", 4, "Brenk"), ("b__Title_12", 10, "PhD")]
+    numbered = [
+        ("A__Parties_0", 0, "Ada"),
+        ("A__Parties_1", 4, "Brenk"),
+        ("b__Title_12", 10, "PhD"),
+    ]
     questions = [
         {"id": name, "question": "?", "answers": [{"text": text, "answer_start": start}]}
         for name, start, text in numbered
@@ -261,6 +276,37 @@ def test_brat_pieces_of_negative_offsets_are_not_joined(tmp_path: Path) -> None:
     docs, report = read(brat(tmp_path, ADA, "T1\tname 0 -4;4 9\tAda Brenk", "T2\tname -1 9\tx"))
     assert spans_of(docs[0]) == []
     assert report.problems == {"discontinuous": 1, "out of range": 1}
+
+
+def test_brat_annotations_over_line_breaks_of_two_characters(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"Ada\r\nBrenk\r\nPhD")
+    (tmp_path / "a.ann").write_bytes(b"T1\tname 0 10\tAda\r Brenk\nT2\tdegree 12 15\tPhD\r\n")
+    [doc], report = read(tmp_path)
+    assert spans_of(doc) == [Labelled(0, 10, "name"), Labelled(12, 15, "degree")]
+    assert not report.problems
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_brat_offsets_may_count_a_byte_order_mark(tmp_path: Path, before: int) -> None:
+    brat(
+        tmp_path,
+        f"\ufeff{ADA}",
+        f"T1\tname {before} {before + 3};{before + 4} {before + 9}\tAda Brenk",
+        f"T2\tdegree {before + 10} {before + 13}",
+        "T3\tdegree 99 100\tPhD",
+    )
+    [doc], report = read(tmp_path)
+    assert doc.text == ADA
+    assert spans_of(doc) == [Labelled(0, 9, "name"), Labelled(10, 13, "degree")]
+    assert report.problems == {"out of range": 1}
+
+
+def test_brat_folders_have_files_of_macos(tmp_path: Path) -> None:
+    for name in ("._a.txt", "._a.ann"):
+        (tmp_path / name).write_bytes(b"\x00\x05\x16\x07\xff")
+    [doc], report = read(brat(tmp_path, ADA, "T1\tname 0 9\tAda Brenk"))
+    assert spans_of(doc) == [Labelled(0, 9, "name")]
+    assert not report.problems
 
 
 def test_brat_files_twice_and_a_text_that_is_not_there(tmp_path: Path) -> None:

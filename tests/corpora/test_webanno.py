@@ -189,6 +189,14 @@ def test_encodings_of_a_file(tmp_path: Path, encoding: str) -> None:
     assert spans(record) == {(0, 5, "x"), (6, 11, "y")}
 
 
+def test_a_sentence_begins_with_whitespace(tmp_path: Path) -> None:
+    sentence = "#Text=\u3000 😊 ran\n1-1\t2-4\t😊\t*\tx\t\n1-2\t5-8\tran\t_\t_\t\n"
+    other = "\n#Text=\u00a0\n2-1\t9-10\t\u00a0\t_\t_\t\n"
+    record, _ = read_text(tmp_path, HEADER + sentence + other)
+    assert record.text == "\u3000 😊 ran\n\u00a0"
+    assert [record.text[item["start"] : item["end"]] for item in record.items] == ["😊"]
+
+
 def test_text_of_3_1_is_escaped_as_in_java(tmp_path: Path) -> None:
     text = HEADER.replace("3.3", "3.1") + '#Text=\\u00C4 \\uD83D\\uDE0A\\t\\"\n'
     text += '1-1\t0-1\tÄ\t_\t_\n1-2\t2-4\t😊\t*\tx\n1-3\t5-6\t"\t_\t_\n'
