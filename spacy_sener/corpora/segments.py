@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from spacy.pipeline import Sentencizer
@@ -19,46 +21,56 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
     A segment ends, in its second half, at the last line break, or else sentence, or else token at
     which no gold span is cut; if there is none, at the last such place of its first half; and only
     where spans cover all of them, at one where the fewest are cut, chosen likewise. A segment has
-    those gold spans that lie in it: those that are cut are in none.
+    those gold spans that lie in it: those that are cut are in none. It keeps what its tokens are
+    annotated with, entities that lie in it, the labels that the document is asked for, and the
+    entries of `doc.user_data` that have a name, such as "doc_id".
 
     longest: None leaves every document whole; one that is short enough comes as it is.
     """
-    start = 0
-    if longest is not None and len(doc) > longest:
-        n_cut, goodness = _n_cut(doc, spans_key), _goodness(doc)
-        while len(doc) - start > longest:
-            places = slice(start + 1, start + longest + 1)
-            end = start + _segment_size(n_cut[places], goodness[places])
-            yield part(doc, start, end, spans_key)
-            start = end
-    yield part(doc, start, len(doc), spans_key) if start else doc
+    if longest is None or len(doc) <= longest:
+        yield doc
+        return
+    ends = _ends(doc, longest, spans_key)
+    starts = [0, *ends[:-1]]
+    # What all segments are made of is made once: `as_doc` by itself reads the document for each.
+    whole: Any = doc  # spaCy's types do not know of this
+    head = whole._get_array_attrs()
+    array = whole.to_array(head)
+    named = {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
+    spans = _spans_within(doc.spans.get(spans_key, []), starts, ends)
+    for start, end, inside in zip(starts, ends, spans, strict=True):
+        piece: Doc = whole[start:end].as_doc(array_head=head, array=array)
+        piece.has_unknown_spaces = doc.has_unknown_spaces
+        piece.user_data.update(named)
+        copy_labels(doc, piece)
+        piece.spans[spans_key] = [_moved(span, piece, start) for span in inside]
+        yield piece
 
 
-def part(doc: Doc, start: int, end: int, spans_key: str = "sc") -> Doc:
-    """The tokens from `start` to before `end`, with the spans that lie among them.
+def _ends(doc: Doc, longest: int, spans_key: str) -> list[int]:
+    """Before which token each segment ends; the last one is the end of the document."""
+    n_cut, goodness = _n_cut(doc, spans_key), _goodness(doc)
+    ends = [0]
+    while len(doc) - ends[-1] > longest:
+        places = slice(ends[-1] + 1, ends[-1] + longest + 1)
+        ends.append(ends[-1] + _segment_size(n_cut[places], goodness[places]))
+    return [*ends[1:], len(doc)]
 
-    Kept are also what tokens are annotated with, entities that lie in the part, the labels that the
-    document is asked for, and the entries of `doc.user_data` that have a name, such as "doc_id".
-    """
-    piece = doc[start:end].as_doc()
-    piece.has_unknown_spaces = doc.has_unknown_spaces
-    piece.user_data.update(
-        {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
-    )
-    copy_labels(doc, piece)
-    piece.spans[spans_key] = [
-        Span(
-            piece,
-            span.start - start,
-            span.end - start,
-            label=span.label,
-            kb_id=span.kb_id,
-            span_id=span.id,
-        )
-        for span in doc.spans.get(spans_key, [])
-        if start <= span.start < end and span.end <= end
-    ]
-    return piece
+
+def _spans_within(spans: Iterable[Span], starts: list[int], ends: list[int]) -> list[list[Span]]:
+    """The spans of each segment, in their order."""
+    within: list[list[Span]] = [[] for _ in ends]
+    for span in spans:
+        segment = bisect_right(starts, span.start) - 1
+        if span.start < ends[segment] and span.end <= ends[segment]:
+            within[segment].append(span)
+    return within
+
+
+def _moved(span: Span, piece: Doc, start: int) -> Span:
+    """The span in the segment that begins with token `start` of its document."""
+    ends = span.start - start, span.end - start
+    return Span(piece, *ends, label=span.label, kb_id=span.kb_id, span_id=span.id)
 
 
 def _n_cut(doc: Doc, spans_key: str) -> list[int]:

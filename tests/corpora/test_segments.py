@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from spacy_sener.corpora.corpus import create_segment_corpus
 from spacy_sener.corpora.segments import cut
+from spacy_sener.extensions import copy_labels
 
 NLP = spacy.blank("en")
 GoldSpans = list[tuple[int, int, str]]
@@ -138,6 +139,42 @@ def test_a_segment_keeps_what_its_tokens_are_annotated_with() -> None:
     assert found(second, "mine") == [(0, 2, "A")]
     assert (second.spans["mine"][0].kb_id_, second.spans["mine"][0].id_) == ("Q1", "7")
     assert first.user_data["doc_id"] == second.user_data["doc_id"] == "one"
+
+
+def part(doc: Doc, start: int, end: int) -> Doc:
+    """A segment, made of the whole document by itself."""
+    piece = doc[start:end].as_doc()
+    piece.has_unknown_spaces = doc.has_unknown_spaces
+    piece.user_data["doc_id"] = doc.user_data["doc_id"]
+    copy_labels(doc, piece)
+    piece.spans["sc"] = [
+        Span(piece, span.start - start, span.end - start, span.label, span.kb_id, span.id)
+        for span in doc.spans["sc"]
+        if start <= span.start < end and span.end <= end
+    ]
+    return piece
+
+
+@given(
+    doc=documents(),
+    longest=st.integers(1, 30),
+    steps=st.lists(st.integers(0, 3), min_size=60, max_size=60),
+    ends=st.sets(st.integers(0, 60)),
+)
+def test_segments_are_as_if_each_was_made_by_itself(
+    doc: Doc, longest: int, steps: list[int], ends: set[int]
+) -> None:
+    """`steps`: from each token to its head."""
+    for token, step in zip(doc, steps, strict=False):
+        token.tag_, token.dep_, token.head = f"X{step}", "dep", doc[max(0, token.i - step)]
+    within = sorted(end for end in ends if end <= len(doc))
+    doc.ents = [Span(doc, *pair, "P", "Q1", "7") for pair in pairwise(within)]
+    doc.user_data.update({"doc_id": "one", ("._.", "other", None, None): 1})
+    doc._.gliner_labels = {"P": "place"}
+    starts = [0, *accumulate(map(len, cut(doc, longest)))]
+    made = [part(doc, *ends).to_bytes() for ends in pairwise(starts)]
+    segments = [segment.to_bytes() for segment in cut(doc, longest)]
+    assert segments == made if len(doc) > longest else segments == [doc.to_bytes()]
 
 
 TEXT = "Anna Keller, who can't be reached, works in Zurich.\nShe lives in Berlin (Germany).\n" * 3
