@@ -84,19 +84,21 @@ def _record(path: Path, name: str, files: dict[str, Path], report: Report) -> Te
 
 
 def _counted_before(path: Path, text: str, annotations: list[Path]) -> int:
-    """How many characters the offsets count before the text: 1 if its file has a mark and they do."""
+    """How many characters the offsets count before the text: 1 if they count its file's mark."""
     if not (next(byte_lines(path), None) or b"").startswith(BOM_UTF8):
         return 0
     lines = (line for file in annotations for _, line in _lines(file))
     spans = [match for match in map(SPAN.fullmatch, lines) if match]
 
     def n_fitting(before: int) -> int:
-        found = (
-            "".join(text[start:end] for start, end in _pieces(span[3], before)) for span in spans
-        )
-        return sum(same_text(span[4] or "", one) for span, one in zip(spans, found, strict=True))
+        return sum(_fits(text, before, span[3], span[4] or "") for span in spans)
 
     return max(0, 1, key=n_fitting)
+
+
+def _fits(text: str, before: int, offsets: str, listed: str) -> bool:
+    pieces = (text[start:end] for start, end in _pieces(offsets, before))
+    return same_text(listed, "".join(pieces))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

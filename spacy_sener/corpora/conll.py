@@ -1,13 +1,13 @@
 """CoNLL and its kin: one word a line, with columns of tags (IOB1, IOB2, IOBES, BILOU, BMES).
 
 Columns stand apart by tabs, or else by spaces. The word comes first, or second after a column that
-numbers the words. Where that is CoNLL-U's, rows of several words (1-2) and of none (1.1) are counted
-and left out. Every other column of tags is a layer, and all layers are read, as nested spans come in
-several; only phrase chunks (B-NP) beside other tags are counted and left out.
+numbers the words. Where that is CoNLL-U's, rows of several words (1-2) and of none (1.1) are
+counted and left out. Every other column of tags is a layer, and all layers are read, as nested
+spans come in several; only phrase chunks (B-NP) beside other tags are counted and left out.
 
 A document begins at `-DOCSTART-`, `# newdoc` or `# document_id`, also with a prefix as in
-`# hipe2022:document_id`; else a file is one document. Blank lines end sentences only: the words of a
-long span stay together.
+`# hipe2022:document_id`; else a file is one document. Blank lines end sentences only: the words of
+a long span stay together.
 
 spaCy's own converters read flat entities from the last column, a whole file at once, and give
 documents of one or of ten sentences.
@@ -181,7 +181,7 @@ def _check_tags(path: Path, number: int, tags: dict[int, str]) -> None:
 
 
 def _cells(line: str) -> list[str]:
-    """Cells between tabs, or else between spaces; a tab may stand at the end, spaces beside tabs."""
+    """Cells between tabs, or else spaces; a tab may stand at the end, and spaces beside tabs."""
     if "\t" in line:
         return [cell.strip(" ") for cell in line.rstrip("\t").split("\t")]
     return [cell for cell in line.split(" ") if cell]

@@ -134,7 +134,7 @@ def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
 
 
 def _tidy(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    """Trim the spans, and leave out copies, as with other formats; what else the group has stays."""
+    """Trim the spans and leave out copies, as in other formats; what else the group has stays."""
     group = doc.spans[spans_key]
     kept = []
     for span, score in zip(group, span_scores(group), strict=True):

@@ -106,9 +106,8 @@ def parse_any(fields: Fields, doc_id: Any, where: str) -> Record:
     if "text" not in fields and "raw" in fields:
         return parse_offsets(fields, doc_id, where, **RAW_KEYS)
     found = _items_key(fields)
-    if (
-        found is None and fields.get("answer") == "accept"
-    ):  # Prodigy leaves out `spans` where there are none
+    # Prodigy leaves out `spans` where there are none.
+    if found is None and fields.get("answer") == "accept":
         fields, found = {**fields, "spans": []}, "spans"
     text_key = "data" if "text" not in fields and "data" in fields else "text"  # doccano 1.5
     return parse_offsets(fields, doc_id, where, text_key=text_key, items_key=found or "spans")

@@ -32,7 +32,7 @@ PROBLEMS = {
     "unusable score": "kept, without score: not a finite number",
     "predicted": "kept: predictions, as nobody annotated the document",
     "from doc.ents": "kept: there is no group of spans under the key, so named entities are taken",
-    "beside an empty group": "not taken: named entities, as the group of spans under the key is empty",
+    "beside an empty group": "not taken: named entities, as the group under the key is empty",
     "other spans key": "not taken: spans under another key",
     "no annotation file": "document kept, without annotations",
     "not annotated": "document left out: nobody annotated it",

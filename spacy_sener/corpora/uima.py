@@ -42,8 +42,8 @@ ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
 METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 # Layers with both features hold relations, or the links of chains.
 NO_SPANS = ({"Governor", "Dependent"}, {"referenceType", "referenceRelation"})
-# What zipfile raises: OSError of bzip2, ValueError for places outside the file; the last two for a way
-# of packing that it does not know, and for a password.
+# What zipfile raises: OSError of bzip2, ValueError for places outside the file; the last two for a
+# way of packing that it does not know, and for a password.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,

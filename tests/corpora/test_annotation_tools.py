@@ -238,8 +238,8 @@ def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
 
 def test_squad_answers_that_are_numbered_have_one_label(tmp_path: Path) -> None:
     numbered = [
-        ("A__Parties_0", 0, "Ada"),
-        ("A__Parties_1", 4, "Brenk"),
+        ("A__Party_0", 0, "Ada"),
+        ("A__Party_1", 4, "Brenk"),
         ("b__Title_12", 10, "PhD"),
     ]
     questions = [
@@ -249,7 +249,7 @@ def test_squad_answers_that_are_numbered_have_one_label(tmp_path: Path) -> None:
     data = {"data": [{"title": "A", "paragraphs": [{"context": ADA, "qas": questions}]}]}
     [doc], report = read(write(tmp_path / "a.json", data))
     labels = [span.label_ for span in doc.spans["sc"]]
-    assert labels == ["Parties", "Parties", "Title"]
+    assert labels == ["Party", "Party", "Title"]
     assert not report.problems
 
 
