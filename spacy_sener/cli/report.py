@@ -121,9 +121,9 @@ def report(
 
 def default_name(model: str) -> str:
     """The folder's, or that of the folder around it for the `model-best` of a training."""
-    path = Path(model)
+    path = Path(model).resolve()
     if path.name in ("model-best", "model-last"):
-        return path.resolve().parent.name
+        return path.parent.name
     return path.name.removesuffix(".spacy")
 
 

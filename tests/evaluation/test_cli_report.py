@@ -246,3 +246,4 @@ def test_names() -> None:
     assert default_name("some/where/predicted.spacy") == "predicted"
     assert default_name("en_core_web_sm") == "en_core_web_sm"
     assert default_name("pipelines/sx-1.0") == "sx-1.0"
+    assert default_name(".") == Path.cwd().name
