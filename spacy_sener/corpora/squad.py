@@ -12,7 +12,7 @@ from .jsonl import Fields, required
 from .records import Reader, Record, TextRecord
 from .report import Report
 
-# CUAD's file of separate questions numbers the answers to each.
+# CUAD's file of separate questions numbers the answers to each, which quotes the label without one.
 ANSWER_NUMBER = re.compile(r"_\d+$")
 
 
@@ -20,9 +20,9 @@ def read_squad(path: Path, report: Report) -> Iterator[Record]:
     """A document for each paragraph of each article, with its answers.
 
     The label is what follows the title and "__" in the question's id, as in CUAD ("..__Document
-    Name"), or what follows the last "__", without a number behind it ("..__Parties_0"), or else the
-    question itself. The document's name is the article's title, with the paragraph's number behind
-    a "#" if there are several.
+    Name"), or what follows the last "__", or else the question itself. A number behind it, as in
+    "..__Parties_0", is left out where the question has "Parties" in such quotes. The document's
+    name is the article's title, with the paragraph's number behind a "#" if there are several.
     """
     for where, article in json_list(path, key="data"):
         try:
@@ -59,12 +59,13 @@ def _item(answer: Fields, label: Any) -> Fields:
 
 
 def _label(question: Fields, title: Any) -> Any:
-    name = question.get("id")
+    name, text = question.get("id"), question.get("question")
     if not isinstance(name, str) or "__" not in name:
-        return question.get("question")
+        return text
     prefix = f"{title}__"
     label = name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("__")[2]
-    return ANSWER_NUMBER.sub("", label)
+    unnumbered = ANSWER_NUMBER.sub("", label)
+    return unnumbered if f'"{unnumbered}"' in str(text) else label
 
 
 READERS: dict[str, Reader] = {"squad": read_squad}

@@ -238,18 +238,19 @@ def test_squad_paragraphs_labels_and_wrong_answers(tmp_path: Path) -> None:
 
 def test_squad_answers_that_are_numbered_have_one_label(tmp_path: Path) -> None:
     numbered = [
-        ("A__Party_0", 0, "Ada"),
-        ("A__Party_1", 4, "Brenk"),
-        ("b__Title_12", 10, "PhD"),
+        ("A__Party_0", 'Find "Party".', 0, "Ada"),
+        ("A__Party_1", 'Find "Party".', 4, "Brenk"),
+        ("b__Title_12", 'What is related to "Title"? Details: a degree', 10, "PhD"),
+        ("A__Version_2", "Version", 4, "Brenk"),  # whose number is its own
     ]
     questions = [
-        {"id": name, "question": "?", "answers": [{"text": text, "answer_start": start}]}
-        for name, start, text in numbered
+        {"id": name, "question": question, "answers": [{"text": text, "answer_start": start}]}
+        for name, question, start, text in numbered
     ]
     data = {"data": [{"title": "A", "paragraphs": [{"context": ADA, "qas": questions}]}]}
     [doc], report = read(write(tmp_path / "a.json", data))
-    labels = [span.label_ for span in doc.spans["sc"]]
-    assert labels == ["Party", "Party", "Title"]
+    labels = sorted(span.label_ for span in doc.spans["sc"])
+    assert labels == ["Party", "Party", "Title", "Version_2"]
     assert not report.problems
 
 
