@@ -4,11 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from private_data import shared_folder
 
 # Before torch is imported. Threads that spin while they wait take minutes for what takes seconds,
 # where another program has a core.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+settings.register_profile("any machine", deadline=None)  # a slow one is no error
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def greedy(cells: list[Cell], overlap: Overlap, labels_per_span: LabelsPerSpan) 
 
 @pytest.mark.parametrize("overlap", OVERLAPS)
 @pytest.mark.parametrize("labels_per_span", LABELS_PER_SPAN)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cells=CELLS)
 def test_equals_the_quadratic_decoder(
     overlap: Overlap, labels_per_span: LabelsPerSpan, cells: list[Cell]
@@ -85,7 +85,7 @@ def test_equals_the_quadratic_decoder(
     assert as_cells(kept) == greedy(cells, overlap, labels_per_span)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cells=CELLS, data=st.data())
 def test_the_order_of_the_candidates_does_not_matter(
     cells: list[Cell], data: st.DataObject

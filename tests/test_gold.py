@@ -93,7 +93,7 @@ def test_a_document_without_spans() -> None:
     assert 0 < count.prior(["A"]).item() <= 0.5
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.lists(annotated(), max_size=3), span_window=st.integers(0, 6))
 def test_the_prior_is_the_share_of_cells(
     data: list[tuple[list[str], Spans]], span_window: int
@@ -153,7 +153,7 @@ def empty_band(windows: list[Window], span_window: int) -> SpanBand:
     return SpanBand(windows, logits, lengths, span_window)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.lists(annotated(), min_size=1, max_size=3), span_window=st.integers(0, 5))
 def test_gold_cells_are_at_the_rows_of_the_spans(
     tiny_encoder: Path, data: list[tuple[list[str], Spans]], span_window: int

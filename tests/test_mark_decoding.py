@@ -84,7 +84,7 @@ def documents(draw: st.DrawFn) -> Any:
 @pytest.mark.parametrize("overlap", ["flat", "nested", "any"])
 @pytest.mark.parametrize("labels_per_span", ["one", "many"])
 @pytest.mark.parametrize("span_score", ["min", "mean"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     marks=documents(),
     threshold=st.sampled_from([0.0, 0.5, 0.75]),
@@ -247,7 +247,6 @@ def found_in_words(draw: st.DrawFn) -> tuple[Candidates, Words, str, str]:
 
 
 @given(case=found_in_words())
-@settings(deadline=None)
 def test_spans_of_tokens(case: tuple[Candidates, Words, str, str]) -> None:
     found, words, overlap, labels_per_span = case
     kept = spans_of_tokens(found, words, overlap=overlap, labels_per_span=labels_per_span)

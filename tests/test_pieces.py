@@ -80,7 +80,7 @@ def test_each_word_is_read_alone(folders: dict[str, Path], kind: str) -> None:
         ids: list[int] = theirs.encode(f" {word}" if spaced else word, add_special_tokens=False)
         return ids
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(texts=st.lists(WORDS, max_size=3))
     def check(texts: list[list[str]]) -> None:
         encodings = ours.encode(texts)

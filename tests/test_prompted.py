@@ -62,7 +62,7 @@ def strings(ids: np.ndarray, tokenizer: PieceTokenizer) -> str:
 
 
 @given(batch=batches, max_pieces=st.integers(60, 100))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_word_of_every_pass_is_owned_once(
     nlp: Language, tokenizer: PieceTokenizer, batch: list, max_pieces: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_every_word_of_every_pass_is_owned_once(
 
 
 @given(batch=batches, max_pieces=st.integers(60, 100))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_window_reads_prompt_task_and_text(
     nlp: Language, tokenizer: PieceTokenizer, batch: list, max_pieces: int
 ) -> None:

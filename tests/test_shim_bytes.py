@@ -36,7 +36,7 @@ def test_bytes_of_nothing() -> None:
 GOOD = make_shim().to_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(length=st.integers(1, len(GOOD) - 1))
 def test_bytes_cut_short_are_refused(length: int) -> None:
     with pytest.raises(ValueError, match="saved model is damaged"):

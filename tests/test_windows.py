@@ -48,7 +48,7 @@ def position(rows: list[int], window: Window) -> tuple[int, int]:
     return begin, begin + len(window.tokens)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=SIZES, max_pieces=MAX_PIECES, span_window=SPAN_WINDOWS)
 def test_no_piece_is_lost_and_no_window_is_too_large(
     tokenizer: PieceTokenizer, sizes: list[int | None], max_pieces: int, span_window: int
@@ -69,7 +69,7 @@ def test_no_piece_is_lost_and_no_window_is_too_large(
     assert sorted({int(i) for window in windows for i in window.tokens}) == rows_of(sizes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=SIZES, max_pieces=MAX_PIECES, span_window=SPAN_WINDOWS, share=st.none() | SPAN_WINDOWS)
 def test_every_span_start_has_one_owner(
     tokenizer: PieceTokenizer,
@@ -106,7 +106,7 @@ def test_every_span_start_has_one_owner(
             assert last < end or end == len(rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n_rows=st.integers(0, 120), max_pieces=st.integers(12, 40), span_window=st.integers(0, 5))
 def test_the_owner_sees_most_around_the_span(
     n_rows: int, max_pieces: int, span_window: int
@@ -129,7 +129,7 @@ def test_the_owner_sees_most_around_the_span(
             assert view(k, start) >= max(view(j, start) for j in holders) - 1  # half a row
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes=SIZES, max_pieces=MAX_PIECES, span_window=SPAN_WINDOWS)
 def test_a_window_covers_the_tokens_beside_its_rows(
     tokenizer: PieceTokenizer, sizes: list[int | None], max_pieces: int, span_window: int
@@ -145,7 +145,7 @@ def test_a_window_covers_the_tokens_beside_its_rows(
         assert last == len(sizes) - 1 or last + 1 in rows
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(batch=st.lists(SIZES, max_size=4), max_pieces=MAX_PIECES, max_size=st.integers(1, 120))
 def test_windows_and_groups_of_a_batch(
     tokenizer: PieceTokenizer, batch: list[list[int | None]], max_pieces: int, max_size: int

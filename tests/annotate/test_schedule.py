@@ -79,7 +79,7 @@ def run(
     return blocks, finished
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     sizes=st.lists(st.integers(1, 9), max_size=8),
     n_workers=st.integers(1, 4),

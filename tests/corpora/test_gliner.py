@@ -237,7 +237,7 @@ def test_a_text_becomes_words_that_are_its_tokens(tmp_path: Path) -> None:
 ASKED_LABELS = st.lists(st.text("abc <>", min_size=1, max_size=3).filter(str.strip), unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=st.lists(st.tuples(word_lists(), ASKED_LABELS), min_size=1, max_size=3))
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, drawn: list[Any]) -> None:
     records = []

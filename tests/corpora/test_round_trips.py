@@ -26,7 +26,7 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_sener.corpora.export import write_jsonl
 
-AUTO = settings(max_examples=40, deadline=None)
+AUTO = settings(max_examples=40)
 NESTED = Text(
     "Ada 😀\r\nBrenk \\n (1999)",
     [

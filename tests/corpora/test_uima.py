@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import spacy
 from corpora.written import Written, documents
-from hypothesis import given, settings
+from hypothesis import given
 
 from spacy_sener.corpora import uima
 from spacy_sener.corpora.readers import read_docs
@@ -148,7 +148,6 @@ def make_cas(document: Written) -> tuple[Any, set[tuple[int, int, str]]]:
     return cas, expected
 
 
-@settings(deadline=None)
 @given(document=documents())
 def test_round_trip(tmp_path_factory: Any, document: Written) -> None:
     cas, expected = make_cas(document)

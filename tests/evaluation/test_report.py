@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from evaluation.evaluated import Spans, make_doc, make_example, report_on
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -275,7 +275,6 @@ scored = st.lists(st.tuples(span, st.floats(0, 1, width=32)), max_size=8)
 documents = st.lists(st.tuples(spans, scored), min_size=1, max_size=4)
 
 
-@settings(deadline=None)  # a slow machine is no error
 @given(documents)
 def test_figures_are_those_of_the_scorer(data: list[tuple[Spans, Any]]) -> None:
     examples = [make_example(gold, [s for s, _ in found]) for gold, found in data]
@@ -286,7 +285,6 @@ def test_figures_are_those_of_the_scorer(data: list[tuple[Spans, Any]]) -> None:
         assert ours == (scores.get(f"spans_sc_{part}") or {})
 
 
-@settings(deadline=None)  # a slow machine is no error
 @given(documents, st.floats(0, 1, width=32))
 def test_counts_add_up(data: list[tuple[Spans, Any]], threshold: float) -> None:
     examples = [

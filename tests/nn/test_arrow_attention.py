@@ -32,7 +32,7 @@ def random_inputs(lengths: list[int], seed: int) -> list[Tensor]:
     return inputs
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     kind=kinds, lengths=lengths, window=windows, n_global=n_globals, logn=st.booleans(), seed=seeds
 )

@@ -16,7 +16,7 @@ def numbered(n_tokens: int, window: int, size: int = 2) -> torch.Tensor:
     return torch.randn(2, n_tokens, 2 * window + 1, size, dtype=torch.float64)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(**shapes, shorter=st.integers(0, 12))
 def test_valid_cells_are_the_pairs_of_the_text(n_tokens: int, window: int, shorter: int) -> None:
     lengths = torch.tensor([n_tokens, max(0, n_tokens - shorter)])
@@ -28,7 +28,7 @@ def test_valid_cells_are_the_pairs_of_the_text(n_tokens: int, window: int, short
                 assert valid[text, i, column] == expected
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(**shapes)
 def test_transpose_swaps_the_ends_of_every_cell(n_tokens: int, window: int) -> None:
     cells = numbered(n_tokens, window)
@@ -46,7 +46,7 @@ def test_cells_of_missing_rows_are_zero(n_tokens: int, window: int) -> None:
     assert not turned[:, ~inside].any()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(window=st.integers(0, 4), sizes=st.tuples(*[st.integers(0, 5)] * 3))
 def test_transpose_of_some_rows(window: int, sizes: tuple[int, ...]) -> None:
     """With `window` rows around them, or all that there are, they turn as in the whole table."""
@@ -81,7 +81,7 @@ def test_gradient_of_the_blocks_band() -> None:
     assert torch.autograd.gradcheck(lambda x: band.band_of_blocks(x, 2), products)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(n_blocks=st.integers(1, 3), block_size=st.integers(1, 4), window=st.integers(0, 5))
 def test_blocks_hold_the_products_of_every_pair(
     n_blocks: int, block_size: int, window: int

@@ -50,7 +50,7 @@ def to_dense(cells: Tensor, length: int) -> Tensor:
 
 
 @pytest.mark.parametrize("columns", ["paper", "released"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=2),
     window=st.integers(0, 5),

@@ -50,7 +50,7 @@ def test_the_evidence_is_what_its_parts_say() -> None:
     torch.testing.assert_close(torch.cat([evidence.queries, evidence.keys], -1), both)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     n_tokens=st.integers(1, 9),
     window=st.integers(0, 6),
@@ -134,7 +134,7 @@ def test_no_token_passes_the_gate() -> None:
     assert all(len(each) == 0 for each in long_spans(read(evidence), 0, 20, window=2, reach=9))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     window=st.integers(0, 4),

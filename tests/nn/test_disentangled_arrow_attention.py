@@ -26,7 +26,7 @@ terms = st.sampled_from([("c2p",), ("p2c",), ("c2p", "p2c")])
 tables = st.sampled_from([(4, 20), (6, 8), (-1, 5), (-1, 64)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     kind=kinds,
     lengths=lengths,

@@ -47,7 +47,7 @@ N_LABELS = [2, 1, 3, 1]
 @pytest.mark.parametrize("name", ["bert", "deberta-v2", "modernbert"])
 @pytest.mark.parametrize("n_lstm_layers", [0, 1, 2])
 def test_a_text_alone_and_in_a_batch(name, n_lstm_layers):
-    module = make(name, n_lstm_layers=n_lstm_layers, pooling="mean")
+    module = make(name, n_lstm_layers=n_lstm_layers, pooling="mean").double()
     pad = module.encoder.config.pad_token_id
     with torch.no_grad():
         together = module(*batch(TEXTS, n_labels=N_LABELS, pad=pad))
@@ -57,7 +57,7 @@ def test_a_text_alone_and_in_a_batch(name, n_lstm_layers):
             alone = module(*batch([words], n_labels=[n_labels]))
             assert alone.shape == (1, len(words), n_labels, 3)
             ours = together[i : i + 1, : len(words), :n_labels]
-            torch.testing.assert_close(ours, alone, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(ours, alone)
 
 
 def test_only_the_words_asked_for_are_scored():
@@ -204,7 +204,7 @@ def test_words_read_on_in_both_directions():
         assert (plain - changed)[0, far].abs().max() > 1e-6
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     texts=st.lists(st.lists(st.integers(0, 3), max_size=5), min_size=1, max_size=3),
     pooling=st.sampled_from(POOLINGS),

@@ -57,7 +57,7 @@ def gold_spans(draw, lengths):
     return spans + spans[:1]  # one of them twice
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=LENGTHS,
     alpha=st.sampled_from([None, 0.0, 0.25, 0.75]),

@@ -26,7 +26,7 @@ def make(hidden_size: int, *, dropout: float = 0.0) -> PromptScores:
     return PromptScores(hidden_size, dropout=dropout).double()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     n_texts=st.integers(1, 3),
     n_words=st.integers(0, 9),

@@ -38,7 +38,7 @@ def gold_spans(draw: st.DrawFn, lengths: list[int], window: int) -> list[tuple[i
 
 
 @pytest.mark.parametrize(("label_smoothing", "target"), [(0.0, 1.0), (0.2, 0.9), (1.0, 0.5)])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(**texts)
 def test_loss_equals_binary_cross_entropy(
     label_smoothing: float, target: float, lengths: list[int], window: int, data: st.DataObject
@@ -58,7 +58,7 @@ def test_loss_equals_binary_cross_entropy(
 
 
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(**texts)
 def test_scores_are_the_mean_of_both_cells(
     average: str, lengths: list[int], window: int, data: st.DataObject

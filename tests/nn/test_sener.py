@@ -42,7 +42,7 @@ def make_batch(sizes: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torc
     return input_ids, lengths, token_index
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(
         st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=3

@@ -31,7 +31,7 @@ def make_head(window: int, columns: str = "paper", **options: float) -> SpanTabl
 
 
 @pytest.mark.parametrize("columns", ["paper", "released"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=3),
     window=st.integers(0, 5),
@@ -89,7 +89,7 @@ def whole(parts: Iterable[ScoredRows], lengths: list[int], window: int) -> torch
 
 
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=4),
     window=st.integers(0, 5),

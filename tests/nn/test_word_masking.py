@@ -17,7 +17,7 @@ def make_text(sizes: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor([ids]), torch.tensor([index])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(0, 4), max_size=12), seed=st.integers(0, 999))
 def test_special_pieces_are_left_and_nothing_is_changed_in_place(
     sizes: list[int], seed: int

@@ -105,7 +105,7 @@ def test_scores_are_probabilities_beside_their_spans(trained: Language) -> None:
     assert ((scores >= 0.5) & (scores <= 1)).all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(order=st.permutations(range(5)), batch_size=st.integers(1, 5))
 def test_a_document_gets_the_same_alone_and_in_any_batch(
     trained: Language, order: list[int], batch_size: int

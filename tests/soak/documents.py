@@ -57,7 +57,6 @@ def for_all(
     """Hypothesis: `check` holds for so many examples, the same ones each time."""
     options = settings(
         max_examples=n_examples,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
