@@ -50,6 +50,7 @@ class SpacyMethod:
     overrides: values by their dotted names in the config.
     code: module that registers what the config names.
     longest: documents of more tokens are read in parts, which lose the spans that cross them.
+    empty: share of the documents without spans that is trained on, drawn with the seed.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class SpacyMethod:
         overrides: dict[str, Any] | None = None,
         code: str | None = None,
         longest: int | None = None,
+        empty: float = 1.0,
     ) -> None:
         if code is not None:
             importlib.import_module(code)
         self.config = FOLDER / config
         self.overrides = overrides or {}
         self.longest = longest
+        self.empty = empty
         self.nlp: Language
         self.averages: dict[Any, Any] | None = None
 
@@ -86,7 +89,7 @@ class SpacyMethod:
             nlp.config.interpolate()["training"], schema=ConfigSchemaTraining
         )
         optimizer = training["optimizer"]
-        examples = [_example(nlp, doc) for doc in docs]
+        examples = [_example(nlp, doc) for doc in thinned(docs, self.empty, seed)]
         nlp.initialize(lambda: examples)
         # Weights were drawn: what follows must not depend on how many numbers that took.
         fix_random_seed(seed)
@@ -123,6 +126,12 @@ def _example(nlp: Language, doc: Doc) -> Example:
     reference = copied(doc, nlp.vocab, spans=doc.spans[KEY])
     reference.set_ents(filter_spans(reference.spans[KEY]))
     return Example(copied(doc, nlp.vocab), reference)
+
+
+def thinned(docs: Sequence[Doc], empty: float, seed: int) -> list[Doc]:
+    """Those with spans, and of the others about this share."""
+    draw = random.Random(seed).random
+    return [doc for doc in docs if doc.spans[KEY] or draw() < empty]
 
 
 def shuffled(items: Sequence[T], count: int, seed: int) -> Iterator[T]:

@@ -9,7 +9,7 @@ import srsly
 from spacy.tokens import Doc
 
 from benchmarks.accuracy.corpora import KEY
-from benchmarks.accuracy.methods import FOLDER, LOWEST_SCORE, SpacyMethod, shuffled
+from benchmarks.accuracy.methods import FOLDER, LOWEST_SCORE, SpacyMethod, shuffled, thinned
 from benchmarks.accuracy.suggesters import build_bounded_preset_suggester
 from spacy_sener.scores import span_scores
 from tests.benchmarks.accuracy.learned import make_docs
@@ -86,6 +86,19 @@ def test_every_item_comes_once_before_any_comes_again():
     assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5))
     assert len(set(drawn[10:])) == 3
     assert drawn != list(shuffled(range(5), 13, seed=4))
+
+
+def test_documents_without_spans_are_thinned():
+    with_spans, without = make_docs(), make_docs() * 4
+    for doc in without:
+        doc.spans[KEY] = []
+    docs = [*without, *with_spans]
+    assert thinned(docs, 1.0, seed=1) == docs
+    assert thinned(docs, 0.0, seed=1) == with_spans
+    some = thinned(docs, 0.5, seed=1)
+    assert some[-8:] == with_spans
+    assert 8 < len(some) < len(docs)
+    assert some == thinned(docs, 0.5, seed=1) != thinned(docs, 0.5, seed=2)
 
 
 def test_the_suggester_is_bounded_on_both_sides():
