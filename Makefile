@@ -21,8 +21,7 @@ APT := apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 BENCHMARKS := inference training pipeline peers gliner loading
 GPU_PYTHON ?= python3
 
-# The lowest versions that setup.cfg allows, and the tests that meet most of them. `make test` is at
-# the other end: constraints.txt has the newest ones.
+# The lowest versions that setup.cfg allows, and the tests that meet most of them.
 VENV_LOWEST := .venv-lowest
 LOWEST_TESTS := tests/test_shim.py tests/test_shim_bytes.py tests/test_optimizers.py tests/test_decoding.py \
 	tests/test_windows.py tests/test_pieces.py tests/pipeline/test_sener.py \

@@ -69,7 +69,9 @@ def annotate_cli(
     ] = DEFAULT.cpus_per_worker,
     ray_address: Annotated[
         str | None,
-        typer.Option(help="ray: the cluster  [default: RAY_ADDRESS, or a new one on this machine]"),
+        typer.Option(
+            help="ray: the cluster  [default: RAY_ADDRESS, or that of this machine, or a new one]"
+        ),
     ] = None,
     code_path: Code = None,
 ) -> None:

@@ -22,15 +22,20 @@ def card_cli(
         Path, typer.Argument(metavar="MODEL", exists=True, file_okay=False, help="A pipeline")
     ],
     report_path: Annotated[
-        Path, typer.Argument(metavar="REPORT", exists=True, help="Of it: a folder, or report.json")
+        Path,
+        typer.Argument(
+            metavar="REPORT", exists=True, help="The pipeline's report: its folder, or report.json"
+        ),
     ],
     corpus: Annotated[
         str | None, typer.Option(help="What it was trained on, and under which licence, in words")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="As for `spacy package`, without the language")
+        str | None, typer.Option(help="The name given to `spacy package`, without the language")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-F", help="In place of one there is")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-F", help="Overwrite a card that is there")
+    ] = False,
 ) -> None:
     """Write README.md, the model card, into a pipeline's folder, from where `package` takes it."""
     try:

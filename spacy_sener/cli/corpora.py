@@ -20,7 +20,10 @@ from .options import blank
 
 InputPath = Annotated[
     Path,
-    typer.Argument(metavar="IN", help="An annotated file, perhaps packed (.gz, .xz), or a folder"),
+    typer.Argument(
+        metavar="IN",
+        help="An annotated file, perhaps packed (.gz, .xz), or a folder of brat or UIMA files",
+    ),
 ]
 Format = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}")]
 SpansKey = Annotated[str, typer.Option(help="Where annotations are in doc.spans")]

@@ -33,7 +33,10 @@ def import_gliner_cli(
         int, typer.Option(help="Attention to either side, in pieces, where it is not full")
     ] = 128,
     max_pieces: Annotated[
-        int | None, typer.Option(help="Of a window; by default what the checkpoint can read")
+        int | None,
+        typer.Option(
+            help="Of a window  [default: what the checkpoint can read, at least 8192 if not full]"
+        ),
     ] = None,
     lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
 ) -> None:

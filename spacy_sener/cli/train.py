@@ -29,7 +29,9 @@ OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command("train", context_settings=OVERRIDES)
 def train_cli(
     context: typer.Context,
-    config_path: Annotated[Path, typer.Argument(metavar="CONFIG", exists=True)],
+    config_path: Annotated[
+        Path, typer.Argument(metavar="CONFIG", exists=True, help="As init-config writes it")
+    ],
     output_path: Annotated[
         Path, typer.Option("--output", "-o", help="Gets model-best and model-last")
     ],
