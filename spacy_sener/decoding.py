@@ -96,11 +96,12 @@ def decode(
         order = order[np.sort(first)]
     if overlap != "any":
         order = _without_clashes(candidates, order, overlap)
-    kept = _take(candidates, order)
-    return _take(kept, np.lexsort((kept.labels, -kept.ends, kept.starts)))
+    kept = take(candidates, order)
+    return take(kept, np.lexsort((kept.labels, -kept.ends, kept.starts)))
 
 
-def _take(candidates: Candidates, which: Ints) -> Candidates:
+def take(candidates: Candidates, which: Ints) -> Candidates:
+    """Some of them, by their places."""
     return Candidates(
         candidates.starts[which],
         candidates.ends[which],

@@ -6,7 +6,7 @@ from transformers import AutoConfig, PretrainedConfig
 from .nn.encoder import ArrowEncoder, EncoderSettings
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
-from .shim import Spec
+from .shim import BASE, Spec
 from .sources import resolve_source
 
 MAX_LAYERS = 1000
@@ -23,7 +23,7 @@ def encoder_spec(source: str, max_pieces: int) -> Spec:
     folder = resolve_source(source)
     load_config(folder)  # what an encoder of another family lacks in its tokenizer is no matter
     tokenizer = PieceTokenizer.from_pretrained(folder)
-    return {"base": source, "max_pieces": max_pieces, "tokenizer": tokenizer.to_dict()}
+    return {BASE: source, "max_pieces": max_pieces, "tokenizer": tokenizer.to_dict()}
 
 
 def own_spec(spec: Spec, encoder: ArrowEncoder) -> Spec:
@@ -33,7 +33,7 @@ def own_spec(spec: Spec, encoder: ArrowEncoder) -> Spec:
     """
     config = encoder.config.to_dict()
     config.pop("_name_or_path", None)
-    return {**{key: value for key, value in spec.items() if key != "base"}, "encoder": config}
+    return {**{key: value for key, value in spec.items() if key != BASE}, "encoder": config}
 
 
 def build_encoder(spec: Spec, settings: EncoderSettings) -> ArrowEncoder:
@@ -41,9 +41,9 @@ def build_encoder(spec: Spec, settings: EncoderSettings) -> ArrowEncoder:
 
     On torch's device "meta" it has only a shape. Raises ValueError for more layers than any has.
     """
-    if "base" not in spec:
+    if BASE not in spec:
         return _random(AutoConfig.for_model(**spec["encoder"]), settings)
-    source, max_pieces = resolve_source(spec["base"]), spec["max_pieces"]
+    source, max_pieces = resolve_source(spec[BASE]), spec["max_pieces"]
     if torch.get_default_device().type == "meta":
         return _random(load_config(source), settings, max_pieces)
     return ArrowEncoder.from_pretrained(source, settings, max_pieces=max_pieces)

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .decoding import LabelsPerSpan, Overlap, decode, join_candidates
+from .decoding import LabelsPerSpan, Overlap, decode, join_candidates, take
 from .flat_marks import FlatMarks
 from .types import Candidates, Floats, Ints
 from .words import Words
@@ -82,8 +82,8 @@ def _best_pairs(marks: Floats, threshold: float) -> tuple[Ints, Ints]:
             high = middle
     warnings.warn(
         f"A text of {len(marks)} words has {n_pairs} spans over the threshold {threshold}, most of "
-        "which clash: "
-        f"only those over {high:.6f} were compared. Raise the threshold, or set overlap to 'flat'.",
+        f"which clash: only those over {high:.6f} were compared. Raise the threshold, or set "
+        "overlap to 'flat', labels_per_span to 'one' and span_score to 'min'.",
         stacklevel=2,
     )
     found = FlatMarks(marks, high).pairs()
@@ -102,7 +102,7 @@ def spans_of_tokens(
     best = np.lexsort((found.labels, -ends, starts, -found.scores))
     spans = np.stack([starts, ends, found.labels], axis=1)[best]
     best = np.sort(best[np.unique(spans, axis=0, return_index=True)[1]])
-    candidates = Candidates(starts[best], ends[best], found.labels[best], found.scores[best])
+    candidates = take(replace(found, starts=starts, ends=ends), best)
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
 
 
@@ -157,9 +157,4 @@ def _with_all_labels(kept: Candidates, candidates: Candidates) -> Candidates:
     which = which[
         np.lexsort((candidates.labels[which], -candidates.ends[which], candidates.starts[which]))
     ]
-    return Candidates(
-        candidates.starts[which],
-        candidates.ends[which],
-        candidates.labels[which],
-        candidates.scores[which],
-    )
+    return take(candidates, which)

@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from .corpora.segments import cut
 from .evaluation.judging import reaches
-from .extensions import copy_labels
 from .optimizers import build_adamw_v1
+from .pipeline.asked import with_gold_labels
 from .scorer import score_spans
 from .scores import span_scores
 
@@ -196,8 +196,11 @@ def annotate(
 def train(nlp: Language, name: str, docs: Sequence[Doc], settings: Settings) -> list[float]:
     """Train a component on annotated documents, at a rate that falls to 0; the loss of each step.
 
-    Other components stay as they are: those that this one listens to only annotate.
+    Other components stay as they are: those that this one listens to only annotate. Raises
+    ValueError if there are no documents.
     """
+    if not docs:
+        raise ValueError("there are no documents to train on")
     fix_random_seed(settings.seed)
     pipe: Any = nlp.get_pipe(name)
     optimizer: Any = build_adamw_v1(
@@ -240,7 +243,7 @@ def evaluate(nlp: Language, name: str, gold: Iterable[Example]) -> Figures:
     gold = list(gold)
     if not any(pipe.key in example.reference.spans for example in gold):
         raise ValueError(f"the gold documents have no annotation in doc.spans['{pipe.key}']")
-    docs = nlp.pipe([_as_asked(example) for example in gold])
+    docs = nlp.pipe([with_gold_labels(example) for example in gold])
     examples = [Example(doc, example.reference) for doc, example in zip(docs, gold, strict=True)]
     scores = score_spans(examples, spans_key=pipe.key)
     return {figure: scores[f"spans_{pipe.key}_{figure}"] for figure in "prf"}
@@ -270,12 +273,6 @@ def _take(found: Annotated, doc: Doc, key: str, threshold: float, max_length: in
 def _example(nlp: Language, doc: Doc) -> Example:
     words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
     return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
-
-
-def _as_asked(example: Example) -> Doc:
-    doc = example.predicted.copy()
-    copy_labels(example.reference, doc)
-    return doc
 
 
 def _batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:

@@ -24,6 +24,8 @@ from torch.utils.checkpoint import checkpoint
 from .optimizers import AdamW
 from .weights import Spec, build_shape, check_weights, dump, fingerprint, read
 
+BASE = "base"
+"""In a spec: where `build` loads weights from."""
 LEFT_OUT = "left_out"
 """In a saved spec: the fingerprint of the weights that are not saved with it."""
 
@@ -205,13 +207,18 @@ class TorchShim(Shim):
         """Rebuild the module.
 
         Raises ValueError, and keeps what was there, if the bytes are damaged, of a later version
-        or do not fit the spec, if a weight is no finite number, and if those that were left out
-        are not what they were.
+        or do not fit the spec, if a weight is no finite number, if those that were left out are not
+        what they were, and if weights are to be read from elsewhere where all should be in here.
         """
         if not bytes_data:
             return self
         spec, weights = read(bytes_data)
         expected = spec.pop(LEFT_OUT, None)
+        if self.save_frozen and BASE in spec:
+            raise ValueError(
+                f"The saved model leaves weights out, and names '{spec[BASE]}' to take them from; "
+                "but save_encoder = true in the config says that it has them all."
+            )
         # Without memory: what the file asks for is not taken before its weights are seen to fit.
         shape = build_shape(self.build, spec)
         check_weights(shape, weights, set() if self.save_frozen else _frozen(shape))
@@ -219,7 +226,7 @@ class TorchShim(Shim):
         frozen = [module.get_parameter(name) for name in _frozen(module)]
         if expected is not None and fingerprint(frozen) != expected:
             raise ValueError(
-                f"The saved model was trained over other weights than '{spec.get('base')}' has "
+                f"The saved model was trained over other weights than '{spec.get(BASE)}' has "
                 "now, which are not saved with it. Put back those, or train with save_encoder = "
                 "true."
             )

@@ -97,7 +97,7 @@ def test_logits_and_entities_are_the_authors(golden: Path, name: str) -> None:
 def test_batch_mates_change_nothing(golden: Path) -> None:
     """In the authors' code they do: the length for LogN is the batch's."""
     case = read_case(golden, "case_07")
-    module = case.load()
+    module = case.load().double()
     with torch.no_grad():
         together = module(
             torch.tensor(case.arrays["input_ids"]),
@@ -106,7 +106,7 @@ def test_batch_mates_change_nothing(golden: Path) -> None:
         )
         for i, n_tokens in enumerate(case.about["words"]):
             alone = module(*case.text(i))
-            torch.testing.assert_close(together[i, :n_tokens], alone[0], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(together[i, :n_tokens], alone[0])
 
 
 def test_loss_and_gradients_are_the_authors(golden: Path) -> None:
@@ -211,6 +211,15 @@ def test_every_weight_must_be_there_and_be_used(golden: Path, tmp_path: Path) ->
         lacking.load()
     with pytest.raises(ValueError, match="no SeNER checkpoint"):
         changed(case, tmp_path, drop="mlp").load()
+
+
+def test_positions_without_a_shape(golden: Path, tmp_path: Path) -> None:
+    case = read_case(golden, "case_01")
+    names = torch.load(case.path, weights_only=True)
+    name = next(name for name in names if name.endswith("embed_positions.weight"))
+    flat = changed(case, tmp_path, drop=name, **{name: torch.zeros(())})
+    with pytest.raises(ValueError, match=r"embed_positions.* is \(\), must be \(33, 8\)"):
+        flat.load()
 
 
 def test_shapes_must_fit(golden: Path) -> None:

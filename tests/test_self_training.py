@@ -86,6 +86,8 @@ def test_no_span_at_all(nlp: Language) -> None:
 def test_no_text(nlp: Language) -> None:
     with pytest.raises(ValueError, match="no texts to learn from"):
         self_train(nlp, [])
+    with pytest.raises(ValueError, match="no documents to train on"):
+        train(nlp, "sener", [], FAST)
 
 
 def test_long_documents_are_learned_in_segments(nlp: Language) -> None:

@@ -12,6 +12,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from ..corpora.report import printable
 from ..corpora.unique_keys import unique_keys
 
 State = dict[str, Tensor]
@@ -21,7 +22,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a JSON object; ValueError, which calls it `what`, if it is none."""
     try:
         values = json.loads(path.read_text(encoding="utf8"), object_pairs_hook=unique_keys)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{what}, {path}, is not a JSON file: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{what}, {path}, must hold a JSON object of the config's values")
@@ -107,5 +108,5 @@ def check(
 
 
 def listed(items: Iterable[str]) -> str:
-    """The items in order, or "none"."""
-    return ", ".join(sorted(items)) or "none"
+    """The items in order, as a terminal may show them, or "none"."""
+    return printable(", ".join(sorted(items))) or "none"

@@ -35,6 +35,9 @@ RENAMED = (
 UNUSED = ("encoder.model.pooler.", "encoder.model.embeddings.position_ids")
 """What no result depends on: the layer over [CLS], and the numbers 0, 1, 2, ... in old files."""
 
+SPLITTER = "whitespace"
+"""The authors' name for how texts become words: in `words`."""
+
 REFUSED = (
     ("labels_encoder", "an encoder of its own for labels"),
     ("labels_decoder", "a decoder that writes labels"),
@@ -60,8 +63,6 @@ class GLiNERConfig:
     """Stands after the last one."""
     max_words: int
     """Longest text that the authors' code reads whole, in words."""
-    splitter: str
-    """The authors' name for how texts become words."""
 
 
 def load_gliner_checkpoint(folder: str | Path) -> GLiNER:
@@ -165,11 +166,16 @@ def _config(values: Mapping[str, Any], *, n_lstm_layers: int) -> GLiNERConfig:
         label_token=_value(values, "ent_token", str, "<<ENT>>"),
         end_token=_value(values, "sep_token", str, "<<SEP>>"),
         max_words=_value(values, "max_len", int, 384),
-        splitter=_value(values, "words_splitter_type", str, "whitespace"),
     )
 
 
 def _check_kind(values: Mapping[str, Any]) -> None:
+    splitter = _value(values, "words_splitter_type", str, SPLITTER)
+    if splitter != SPLITTER:
+        raise ValueError(
+            f"words_splitter_type in {CONFIG_FILE} is {splitter!r}, must be {SPLITTER!r}: marks "
+            "are on words, and those of other splitters are not known"
+        )
     mode = values.get("span_mode")
     if mode != "token_level":
         raise ValueError(

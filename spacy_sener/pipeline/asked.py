@@ -1,5 +1,7 @@
 """What documents are asked for: the component's labels, or their own; and what their gold has."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spacy.errors import Errors
@@ -53,16 +55,25 @@ def require_asked(gold: Iterable[str], asked: Sequence[str], *, name: str) -> No
         )
 
 
-def as_asked(example: Example, *, by: Callable[[Doc], Doc]) -> Example:
+def as_asked(example: Example, *, by: Callable[[Doc], Doc | None]) -> Example:
     """The example with what a component finds when it asks for the labels of the gold document.
 
-    by: the component. Where the predicted document was asked for them, it is as it was.
+    by: the component; None where it failed, and an error handler went on. It is not asked, and the
+    example is as it was, where the gold document names no labels, or those that the predicted one
+    was asked for.
     """
+    labels = example.reference._.get(LABELS)
+    if labels is None or labels == example.predicted._.get(LABELS):
+        return example
+    answered = by(with_gold_labels(example))
+    return example if answered is None else Example(answered, example.reference)
+
+
+def with_gold_labels(example: Example) -> Doc:
+    """A copy of the predicted document, to be asked for the labels of the gold one."""
     doc = example.predicted.copy()
     copy_labels(example.reference, doc)
-    if doc._.get(LABELS) == example.predicted._.get(LABELS):
-        return example
-    return Example(by(doc), example.reference)
+    return doc
 
 
 def labels_of(

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from spacy.errors import Errors
@@ -140,7 +140,11 @@ class GLiNERMultitask(SafePipe):
     @property
     def label_data(self) -> dict[str, str]:
         """The labels with what the model reads for each, as `spacy init labels` saves them."""
-        return dict(self.cfg["labels"])
+        labels = self.cfg["labels"]
+        # A list is what somebody may put there by hand.
+        return (
+            dict(labels) if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
+        )
 
     def add_label(self, label: str) -> int:
         """Ask for one more label, also after training. Returns 0 if it was there, else 1."""
@@ -148,7 +152,7 @@ class GLiNERMultitask(SafePipe):
             raise ValueError(Errors.E187)
         if label in self.labels:
             return 0
-        self.set_labels({**self.cfg["labels"], label: label})
+        self.set_labels({**self.label_data, label: label})
         return 1
 
     def set_labels(self, labels: Labels) -> None:

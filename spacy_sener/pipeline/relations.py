@@ -44,8 +44,9 @@ def find_relations(
     ask about. threshold: None for the component's.
 
     Returns the relations of each document in order of their heads, then of `relations`, then of
-    their tails, and sets `doc._.relations` to them. Heads of one text are asked about once, since
-    the model reads of a head its text alone, and each of them gets what is found.
+    their tails, and sets `doc._.relations` to them (of a document that is given twice, to the last
+    ones). Heads of one text are asked about once, since the model reads of a head its text alone,
+    and each of them gets what is found.
 
     Each question is answered by itself: its tails share no word, but what is the tail of one head
     may be in the answer of others, too (the authors' package gives it to one of them only).

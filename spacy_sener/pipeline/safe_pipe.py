@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from spacy.pipeline import TrainablePipe
 from spacy.pipeline.span_ruler import prioritize_new_ents_filter
@@ -106,11 +106,11 @@ class SafePipe(TrainablePipe):
             with loading(self.name, where):
                 yield
                 self._check_loaded()
-        except ValueError:
+        except BaseException:
             self.cfg = cfg
             self.model.attrs.update(attrs)
-            if n_outputs is not None:
-                self.model.set_dim("nO", n_outputs, force=True)
+            # None where there was no network: thinc's types do not know of that.
+            self.model.set_dim("nO", cast(int, n_outputs), force=True)
             raise
         del attrs["max_pieces"]
         self.model.attrs.update(attrs)

@@ -280,13 +280,15 @@ class SeNER(SafePipe):
         bands, backprop = self.model.begin_update(docs)
         gradients: list[Any] = []
         answer = iter(self._rehearsal_model.predict(docs))
+        loss = 0.0
         for band in bands:
             change = difference(band, answer, average=self.model.attrs["average"])
             d_logits = halved(change) / len(examples)
             unchanged = [torch.zeros_like(x) for x in (band.evidence,) if x is not None]
             gradients.append((d_logits, *unchanged) if unchanged else d_logits)
-            losses[self.name] += float((change**2).sum()) / len(examples)
-        self._require_finite(losses[self.name], examples)
+            loss += float((change**2).sum()) / len(examples)
+        self._require_finite(loss, examples)
+        losses[self.name] += loss
         backprop(gradients)
         if sgd:
             self.finish_update(sgd)

@@ -239,6 +239,29 @@ def test_what_cannot_be_loaded_leaves_a_component_as_it_was(
     assert {span.label_ for span in doc.spans["sc"]} == {"VERB"}
 
 
+def test_a_folder_that_is_not_there_leaves_a_component_as_it_was(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    nlp = initialize(blank(threshold=0.0), tiny_encoder)
+    doc = nlp(TEXT)
+    with pytest.raises(OSError, match="nowhere"), pytest.warns(UserWarning, match="SHA256SUMS"):
+        nlp.get_pipe("sener").from_disk(tmp_path / "nowhere", exclude=["vocab"])
+    again = nlp(TEXT)
+    assert [str(span) for span in again.spans["sc"]] == [str(span) for span in doc.spans["sc"]]
+
+
+def test_a_component_can_be_initialized_after_it_could_not_be_loaded(
+    saved: Path, tiny_encoder: Path
+) -> None:
+    nlp = blank()
+    data = spacy.load(saved).get_pipe("sener").to_bytes()
+    with pytest.raises(ValueError, match="cannot be loaded from these bytes"):
+        nlp.get_pipe("sener").from_bytes(data[:-1])
+    labels = ["A", "B", "C", "D"]
+    initialize(nlp, tiny_encoder, example(spans=[(0, 1, label) for label in labels]))
+    assert nlp.get_pipe("sener").labels == tuple(labels)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -121,6 +121,25 @@ def test_evaluation_asks_for_the_labels_of_each_gold_document(
     assert found == [["thing"], ["city"]]
 
 
+def test_evaluation_goes_on_where_an_error_handler_does(tiny_encoder: Path) -> None:
+    nlp = marking_pipeline(tiny_encoder, labels=["thing"])
+    shown = [gold(nlp, f"{OTHER} {ALONE}", [(ALONE, "thing")]) for _ in range(2)]
+    shown[0].reference._.gliner_labels = [" "]
+    failures: list[Doc] = []
+    component(nlp).set_error_handler(lambda name, pipe, docs, error: failures.extend(docs))
+    scores = nlp.evaluate(shown)
+    assert len(failures) == 1
+    assert scores["spans_sc_f"] == 1.0  # what is found for the component's label
+
+
+def test_labels_may_be_a_list_in_the_settings(trained: Language) -> None:
+    gliner = component(spacy.blank("en").from_config(trained.config).from_bytes(trained.to_bytes()))
+    gliner.cfg["labels"] = ["person", "place"]
+    assert gliner.label_data == {"person": "person", "place": "place"}
+    assert gliner.add_label("house") == 1
+    assert gliner.label_data == {"person": "person", "place": "place", "house": "house"}
+
+
 def test_documents_get_the_same_alone_and_in_any_company(nlp: Language) -> None:
     alone = {text: nlp(text) for text in TEXTS}
     assert sum(len(doc.spans["sc"]) for doc in alone.values()) > 20

@@ -142,6 +142,17 @@ def test_what_the_model_file_says_of_settings_does_not_count(folder: Path) -> No
     assert (attrs["max_pieces"], attrs["span_window"], attrs["average"]) == (64, 6, "logits")
 
 
+@pytest.mark.parametrize("base", ["somebody/else", "elsewhere"])
+def test_a_model_with_all_its_weights_reads_no_others(
+    folder: Path, tiny_encoder: Path, tmp_path: Path, base: str
+) -> None:
+    shutil.copytree(tiny_encoder, tmp_path / "elsewhere")
+    named = str(tmp_path / base) if base == "elsewhere" else base
+    change_model(folder, lambda spec, _: spec.update(base=named))
+    with pytest.raises(ValueError, match=f"names '{named}' to take them from; but save_encoder"):
+        spacy.load(folder)
+
+
 def in_spec(**values: Any) -> Callable[[Path], None]:
     return lambda folder: change_model(folder, lambda spec, _: spec["encoder"].update(values))
 
