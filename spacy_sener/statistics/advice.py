@@ -325,6 +325,11 @@ class Advisor:
             yield Choice(lora, None, whole)
             yield Choice(f"{optimizer}.head_learn_rate", 0.004, whole)
             yield Choice(f"{optimizer}.encoder_learn_rate", 0.0004, whole)
+            alike = (
+                "at 1, which nearly every update of so few words exceeds, a text with few spans "
+                "would change the weights as much as one with many"
+            )
+            yield Choice(f"{optimizer}.grad_clip", 100.0, alike)
             return
         long = self.corpus.documents.mean > 2000
         paper = "the paper's, for documents of " + ("thousands" if long else "hundreds")
