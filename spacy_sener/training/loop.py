@@ -30,6 +30,7 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, fix_random_seed
 
 from ..corpora.files import folder_replaced_whole, restore_folder
+from .optimizer_state import ResumeError
 from .progress import Progress, Saved
 from .stopping import stopping
 
@@ -73,12 +74,15 @@ def train(
     it is done. Ctrl-C, or SIGTERM, ends it after the step that is going on.
 
     nlp: initialized, or, for a run that goes on, the pipeline in `model-last`. saved: its state.
-    Returns the signal that ended it before its end, else None.
+    Returns the signal that ended it before its end, else None. Raises ResumeError, with nothing
+    written, where a run cannot go on with these settings, or this corpus.
     """
     config = nlp.config.interpolate()
     if config["training"]["seed"] is not None:
         fix_random_seed(config["training"]["seed"])
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    if saved:
+        saved.check(nlp, settings["optimizer"])
     progress = saved.progress if saved else Progress()
     writer = _Writer(nlp, output_path, settings, progress)
     with nlp.select_pipes(disable=settings["frozen_components"]):
@@ -107,8 +111,12 @@ def _steps(
     saved: Saved | None,
     progress: Progress,
 ) -> Iterator[tuple[dict[str, Any], bool | None]]:
-    """The steps that are still to do: what spaCy tells of each, and whether it is the best."""
+    """The steps that are still to do: what spaCy tells of each, and whether it is the best.
+
+    Raises ResumeError if training ends before the first of them.
+    """
     done, optimizer = progress.step, settings["optimizer"]
+    is_behind = saved is not None
     names = [settings["train_corpus"], settings["dev_corpus"]]
     train_corpus, dev_corpus = resolve_dot_names(config, names)
     steps = train_while_improving(
@@ -131,10 +139,17 @@ def _steps(
         if saved and info["step"] == done:
             info["losses"].update(progress.losses)
             saved.go_on(nlp, optimizer)
+            is_behind = False
         if info["step"] > done:
             progress.step = info["step"]
             progress.losses = info["losses"] if is_best is None else {}
             yield info, is_best
+    if is_behind:
+        raise ResumeError(
+            f"The settings, or the corpus, end before step {done}, after which the run was "
+            "stopped. It needs the corpus that it had, and as much of max_steps, max_epochs and "
+            "patience."
+        )
 
 
 def _batches(

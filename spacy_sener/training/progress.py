@@ -15,7 +15,7 @@ from spacy.language import Language
 from thinc.api import Optimizer
 
 from ..sums import check_sums, write_sums
-from .optimizer_state import optimizer_state, set_optimizer_state
+from .optimizer_state import ResumeError, optimizer_state, set_optimizer_state
 from .random_state import RandomState, random_state, set_python_state, set_random_state
 
 VALUES, TENSORS = "progress.json", "optimizer.safetensors"
@@ -85,10 +85,23 @@ class Progress:
         except SafetensorError as error:  # of a full disk as well
             raise OSError(f"{folder / TENSORS} could not be written: {error}") from error
         own = {**vars(self), "evaluations": _plain(self.evaluations)}
-        values = {"version": VERSION, **own, "now": random_state(), "updates": updates}
+        settings = _fixed_settings(nlp, optimizer)
+        own |= {"now": random_state(), "updates": updates, "settings": settings}
+        values = {"version": VERSION, **own}
         text = json.dumps(values, default=float)  # numpy's numbers are no Python floats
         (folder / VALUES).write_text(text, encoding="utf8")
         write_sums(folder, (VALUES, TENSORS))
+
+
+def _fixed_settings(nlp: Language, optimizer: Optimizer) -> dict[str, Any]:
+    """What cannot change in a run: by it evaluations are counted, and the optimizer's tensors
+    are of use."""
+    training = nlp.config.interpolate()["training"]
+    return {
+        "training.eval_frequency": training["eval_frequency"],
+        "training.optimizer.@optimizers": training["optimizer"].get("@optimizers"),
+        "training.optimizer.use_averages": optimizer.averages is not None,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -113,6 +126,7 @@ class Saved:
     tensors: dict[str, Any]
     updates: dict[str, int]
     now: RandomState
+    settings: dict[str, Any]
 
     @classmethod
     def from_disk(cls, folder: Path) -> Saved:
@@ -128,12 +142,24 @@ class Saved:
             if version != VERSION:
                 raise ValueError(f"its version is {version}, of a later spacy-sener: install that")
             now, updates = values.pop("now"), values.pop("updates")
+            settings = dict(values.pop("settings"))
             values["evaluations"] = [tuple(each) for each in values["evaluations"]]
-            return cls(Progress(**values), load_file(folder / TENSORS), updates, now)
+            progress, tensors = Progress(**values), load_file(folder / TENSORS)
+            return cls(progress, tensors, updates, now, settings)
         except (ValueError, KeyError, TypeError, AttributeError, OSError, SafetensorError) as error:
             raise ValueError(f"{folder} cannot be read: {error}") from error
 
+    def check(self, nlp: Language, optimizer: Optimizer) -> None:
+        """Raise ResumeError if a setting that cannot change is another than it was."""
+        for name, value in _fixed_settings(nlp, optimizer).items():
+            before = self.settings.get(name)
+            if value != before:
+                raise ResumeError(f"--{name} cannot change: it was {before}, and is {value}.")
+
     def go_on(self, nlp: Language, optimizer: Optimizer) -> None:
-        """Put weights, optimizer and random numbers where they were."""
+        """Put weights, optimizer and random numbers where they were.
+
+        Raises ResumeError if the weights are those of another pipeline.
+        """
         set_optimizer_state(nlp, optimizer, self.tensors, self.updates)
         set_random_state(self.now)

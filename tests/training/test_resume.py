@@ -31,6 +31,7 @@ in_the_way = null
 
 [vars]
 at = 0
+evaluations = 3
 
 [system]
 seed = 3
@@ -92,7 +93,7 @@ path = ${paths.corpus}
 
 [training]
 max_steps = 8
-eval_frequency = 3
+eval_frequency = ${vars.evaluations}
 accumulate_gradient = 2
 dropout = 0.2
 frozen_components = []
@@ -315,6 +316,32 @@ def test_what_a_folder_and_a_run_cannot_be_used_for(
         assert result.exit_code == 1
         assert isinstance(result.exception, SystemExit)
         assert problem in unboxed(result.output)
+
+
+def test_a_run_does_not_go_on_with_what_does_not_fit_it(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """It says why, and is left as it was."""
+    folder, out = tmp_path / "run", tmp_path / "run" / "out"
+    config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 4]
+    assert run("train", config, "--output", out, *files, *stop).exit_code == 130
+    name, averages = "training.optimizer.@optimizers", "training.optimizer.use_averages"
+    for option, value, problem in (
+        ("training.max_steps", 2, "corpus, end before step 4, after which the run was stopped"),
+        ("training.max_epochs", 1, "corpus, end before step 4"),
+        ("vars.evaluations", 2, "--training.eval_frequency cannot change: it was 3, and is 2"),
+        (averages, "true", f"--{averages} cannot change: it was False, and is True"),
+        (name, "RAdam.v1", f"--{name} cannot change: it was Adam.v1, and is RAdam.v1"),
+        (name, "spacy-sener.AdamW.v1", "Config error for"),
+    ):
+        before = weights(out.parent)
+        result = run("resume", out, f"--{option}", value)
+        assert result.exit_code == 1, result.output
+        assert isinstance(result.exception, SystemExit)
+        assert problem in unboxed(result.output)
+        assert weights(out.parent) == before
+    assert run("resume", out, "--training.max_steps", 4).exit_code == 0  # nothing is left to do
 
 
 def test_a_disk_that_is_full_stops_a_run_that_goes_on_later(
