@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+import torch
 from full_disk import largest_file
 from spacy.cli._util import app as spacy_app
 from spacy.tokens import Doc, DocBin, Span
@@ -158,13 +159,18 @@ def disturb(
 
 @registry.loggers("tests.losses.v1")
 def log_losses(path: str) -> Any:
-    """Every evaluation's losses since the one before, and its score, exactly."""
+    """Every evaluation's losses since the one before, and its score, exactly; and what is saved.
+
+    It draws random numbers, as one does that loads the saved pipeline."""
 
     def setup(nlp: Any, stdout: Any, stderr: Any) -> Any:
         def log_step(info: dict[str, Any] | None) -> None:
             if info is not None:
+                torch.rand(1)
+                meta = Path(info["output_path"], "meta.json")
                 with Path(path).open("a") as file:
                     line = {key: info[key] for key in ("step", "epoch", "losses", "score")}
+                    line["saved"] = json.loads(meta.read_text())["performance"]
                     file.write(json.dumps(line) + "\n")
 
         return log_step, lambda: None
@@ -256,6 +262,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     told = [(folder / "losses.jsonl").read_text().splitlines() for folder in (whole, parts)]
     assert [json.loads(line)["step"] for line in told[0]] == [0, 3, 6]
     assert told[0] == told[1]
+    saved = [json.loads(line)["saved"] for line in told[1]]
+    assert [{"tag_acc", "sener_loss"} <= each.keys() for each in saved] == [True] * 3
     assert weights(whole) == weights(parts)
     assert not (parts / "out" / "model-last" / "training").exists()
     done = run("resume", parts / "out")
