@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,14 @@ from thinc.api import Optimizer
 
 from ..sums import check_sums, write_sums
 from .optimizer_state import ResumeError, optimizer_state, set_optimizer_state
-from .random_state import RandomState, random_state, set_python_state, set_random_state
+from .random_state import (
+    PythonState,
+    RandomState,
+    python_state,
+    random_state,
+    set_python_state,
+    set_random_state,
+)
 
 VALUES, TENSORS = "progress.json", "optimizer.safetensors"
 VERSION = 1
@@ -28,14 +34,15 @@ class Progress:
 
     step: the last that was done; -1 for none. losses: summed since the last evaluation.
     evaluations: score and all scores of each. begin: random numbers before the corpus was read.
-    epochs: those of Python at the end of each epoch, before the examples were shuffled again.
+    epochs: those of Python at the end of each epoch, before the examples were shuffled again; None
+    where nobody drew any in the epoch, as then the shuffle before is all that they follow from.
     """
 
     step: int = -1
     losses: dict[str, float] = field(default_factory=dict)
     evaluations: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     begin: RandomState | None = None
-    epochs: list[Any] = field(default_factory=list)
+    epochs: list[PythonState | None] = field(default_factory=list)
 
     def read_anew(self) -> None:
         """Draw what is drawn to read the corpus as at the beginning."""
@@ -52,12 +59,14 @@ class Progress:
 
         def batches(examples: Iterable[Any]) -> Iterator[Any]:
             nonlocal epoch
+            begin = python_state()
             yield from batcher(examples)
             epoch += 1
-            if epoch <= len(self.epochs):
-                set_python_state(self.epochs[epoch - 1])
-            else:
-                self.epochs.append(random.getstate())
+            if epoch > len(self.epochs):
+                end = python_state()
+                self.epochs.append(end if end != begin else None)
+            elif (end := self.epochs[epoch - 1]) is not None:
+                set_python_state(end)
 
         return batches
 
@@ -146,6 +155,8 @@ class Saved:
             values["evaluations"] = [tuple(each) for each in values["evaluations"]]
             progress, tensors = Progress(**values), load_file(folder / TENSORS)
             return cls(progress, tensors, updates, now, settings)
+        except RecursionError as error:
+            raise ValueError(f"{folder} cannot be read: its JSON is nested too deep") from error
         except (ValueError, KeyError, TypeError, AttributeError, OSError, SafetensorError) as error:
             raise ValueError(f"{folder} cannot be read: {error}") from error
 
