@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..corpora.files import byte_lines, plain_suffix, read_text
+from ..corpora.files import byte_lines, paths_below, plain_suffix, read_text
 from .parquet import read_rows
 
 SUFFIXES = (".jsonl", ".txt", ".parquet")
@@ -54,10 +54,8 @@ def find_files(path: Path) -> list[Path]:
     """
     kinds = ", ".join(SUFFIXES)
     if path.is_dir():
-        # Not `is_file`: a link to nowhere is an error, and not passed over.
-        files = sorted(
-            file for file in path.rglob("*") if plain_suffix(file) in SUFFIXES and not file.is_dir()
-        )
+        # Not `files_below`: a link to nowhere is an error, and not passed over.
+        files = [file for file in paths_below(path) if plain_suffix(file) in SUFFIXES]
         if not files:
             raise ValueError(f"{path} has no files that end in one of {kinds}")
         return files

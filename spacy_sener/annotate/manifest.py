@@ -10,7 +10,7 @@ from typing import Any
 
 from spacy.util import get_package_path, is_package
 
-from ..corpora.files import create_text
+from ..corpora.files import create_text, files_below
 from .documents import Fields
 
 MANIFEST = "manifest.json"
@@ -93,8 +93,8 @@ def find_model(name: str) -> Path:
 def digest(path: Path) -> str:
     """Of what is in a file, or in the files of a folder and how they are named."""
     sha = hashlib.sha256()
-    files = path.rglob("*") if path.is_dir() else [path]
-    for file in sorted(each for each in files if each.is_file() and each.suffix != ".pyc"):
+    files = files_below(path) if path.is_dir() else [path]
+    for file in (each for each in files if each.suffix != ".pyc"):
         sha.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as content:
             while chunk := content.read(CHUNK):

@@ -50,6 +50,7 @@ class Output:
     def write(self, number: int, answers: Sequence[Answer]) -> None:
         """Write the answers of a block."""
         assert self._journal is not None
+        self._done.unlink(missing_ok=True)
         rows = [answer for answer in answers if not isinstance(answer, Failure)]
         errors = [vars(answer) for answer in answers if isinstance(answer, Failure)]
         path = self._part(number)
@@ -64,7 +65,7 @@ class Output:
     def conclude(self) -> None:
         """Say in `done.json` that all is there."""
         numbers = {"documents": self.n_docs, "errors": self.n_errors, "parts": len(self.finished)}
-        with create_text(self.folder / DONE) as file:
+        with create_text(self._done) as file:
             file.write(json.dumps(numbers) + "\n")
 
     def _write_rows(self, path: Path, rows: Sequence[Fields]) -> None:
@@ -75,6 +76,10 @@ class Output:
         with create_text(path) as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
+    @property
+    def _done(self) -> Path:
+        return self.folder / DONE
+
     def _part(self, number: int) -> Path:
         return self.folder / f"part-{number:08}.{self.format}"
 
@@ -84,14 +89,20 @@ class Output:
         self.n_errors += len(entry["errors"])
 
     def _open(self, *, retry_errors: bool) -> None:
-        """Keep of the journal what is true, and go on with it."""
-        path = self.folder / JOURNAL
-        (self.folder / DONE).unlink(missing_ok=True)
+        """Keep of the journal what is true, and go on with it.
+
+        What is done stays done, unless a block has to be done again.
+        """
+        path, is_done = self.folder / JOURNAL, True
         with create_text(path) as kept:  # which replaces it at the end
             for entry in _entries(path):
                 if self._is_whole(entry) and not (retry_errors and entry["errors"]):
                     kept.write(json.dumps(entry) + "\n")
                     self._count(entry)
+                else:
+                    is_done = False
+            if not is_done:
+                self._done.unlink(missing_ok=True)
         self._journal = path.open("a", encoding="utf8")
 
     def _is_whole(self, entry: Fields) -> bool:

@@ -132,7 +132,8 @@ class Annotator:
         self.nlp = load_model(task.model)
         # spaCy's limit is for components that need much memory for a long text.
         self.nlp.max_length = sys.maxsize
-        self._row(self.nlp(_named_doc(self.nlp, "A text.", "the first, a trial")))
+        # With a label of its own, as documents may have where a component has none.
+        self._row(self.nlp(_named_doc(self.nlp, "A text.", "the first, a trial", ["thing"])))
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """One answer for each document. Together, for speed; those that then fail, alone."""

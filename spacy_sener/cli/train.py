@@ -18,6 +18,7 @@ from thinc.api import set_gpu_allocator
 from wasabi import msg
 
 from ..training.loop import output_folder, state_folder, train
+from ..training.optimizer_state import ResumeError
 from ..training.progress import Saved
 from .app import app
 from .options import Code, UseGPU, setup_gpu
@@ -140,7 +141,11 @@ def _run(nlp: Language, output_path: Path, use_gpu: int, saved: Saved | None) ->
     if use_gpu >= 0 and allocator:
         set_gpu_allocator(nlp.config.interpolate()["training"]["gpu_allocator"])
     try:
-        stopped = train(nlp, output_path, saved=saved)
+        # Settings that were overridden for `resume` are read here for the first time.
+        with show_validation_error(hint_fill=False):
+            stopped = train(nlp, output_path, saved=saved)
+    except ResumeError as error:
+        msg.fail(f"{error} The run in {output_path} is left as it was.", exits=1)
     except OSError as error:
         again = f"Go on, when it is mended: python -m spacy sener resume {output_path}"
         hint = f" {again}" if state_folder(output_path).exists() else ""

@@ -35,10 +35,28 @@ def plain_suffix(path: Path) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files in a folder and the folders in it, sorted; but those that macOS puts beside files,
-    whose names begin with `._`."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(file for file in files if not file.name.startswith("._"))
+    """Those of `paths_below` that are files: no links to nowhere, and no pipes."""
+    return [path for path in paths_below(folder) if path.is_file()]
+
+
+def paths_below(folder: Path) -> list[Path]:
+    """What lies in a folder and the folders in it and is no folder, sorted.
+
+    Links are followed, but for those to a folder that they lie in. Left out is what macOS puts
+    beside files, whose names begin with `._`. Raises OSError for a folder that cannot be read.
+    """
+    return sorted(_walk(folder, above=frozenset()))
+
+
+def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    place = folder.resolve()
+    if place in above:  # a link leads in a circle
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _walk(path, above | {place})
+        elif not path.name.startswith("._"):
+            yield path
 
 
 @contextmanager

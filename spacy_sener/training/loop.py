@@ -30,7 +30,9 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, fix_random_seed
 
 from ..corpora.files import folder_replaced_whole, restore_folder
+from .optimizer_state import ResumeError
 from .progress import Progress, Saved
+from .random_state import random_state
 from .stopping import stopping
 
 STATE = "training"
@@ -70,15 +72,19 @@ def train(
     """Train a pipeline as its config says, and write `model-best` and `model-last`.
 
     These folders are replaced as a whole. `model-last` holds the state of the run as well, until
-    it is done. Ctrl-C, or SIGTERM, ends it after the step that is going on.
+    it is done. Loggers are told of an evaluation when it is written, as by spaCy, and where.
+    Ctrl-C, or SIGTERM, ends it after the step that is going on.
 
     nlp: initialized, or, for a run that goes on, the pipeline in `model-last`. saved: its state.
-    Returns the signal that ended it before its end, else None.
+    Returns the signal that ended it before its end, else None. Raises ResumeError, with nothing
+    written, where a run cannot go on with these settings, or this corpus.
     """
     config = nlp.config.interpolate()
     if config["training"]["seed"] is not None:
         fix_random_seed(config["training"]["seed"])
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    if saved:
+        saved.check(nlp, settings["optimizer"])
     progress = saved.progress if saved else Progress()
     writer = _Writer(nlp, output_path, settings, progress)
     with nlp.select_pipes(disable=settings["frozen_components"]):
@@ -89,11 +95,17 @@ def train(
                 if is_best is not None:
                     with nlp.select_pipes(disable=settings["frozen_components"]):
                         update_meta(settings, nlp, info)
-                log_step(info if is_best is not None else None)
-                if is_best is not None or stopped():
+                asked = stopped()  # once for the step: it may come at any moment
+                is_written = is_best is not None or asked is not None
+                if is_written:
                     writer.write(with_state=True, is_best=bool(is_best))
-                if stopped():
-                    return stopped()
+                    info["output_path"] = str(writer.last)
+                before = random_state()
+                log_step(info if is_best is not None else None)
+                if is_written and random_state() != before:  # MLflow's loads a pipeline, and draws
+                    writer.write(with_state=True)
+                if asked is not None:
+                    return asked
             writer.write(with_state=False)
     finally:
         finish_log()
@@ -107,8 +119,12 @@ def _steps(
     saved: Saved | None,
     progress: Progress,
 ) -> Iterator[tuple[dict[str, Any], bool | None]]:
-    """The steps that are still to do: what spaCy tells of each, and whether it is the best."""
+    """The steps that are still to do: what spaCy tells of each, and whether it is the best.
+
+    Raises ResumeError if training ends before the first of them.
+    """
     done, optimizer = progress.step, settings["optimizer"]
+    is_behind = saved is not None
     names = [settings["train_corpus"], settings["dev_corpus"]]
     train_corpus, dev_corpus = resolve_dot_names(config, names)
     steps = train_while_improving(
@@ -131,10 +147,17 @@ def _steps(
         if saved and info["step"] == done:
             info["losses"].update(progress.losses)
             saved.go_on(nlp, optimizer)
+            is_behind = False
         if info["step"] > done:
             progress.step = info["step"]
             progress.losses = info["losses"] if is_best is None else {}
             yield info, is_best
+    if is_behind:
+        raise ResumeError(
+            f"The settings, or the corpus, end before step {done}, after which the run was "
+            "stopped. It needs the corpus that it had, and as much of max_steps, max_epochs and "
+            "patience."
+        )
 
 
 def _batches(
@@ -155,7 +178,8 @@ class _Writer:
     def __init__(
         self, nlp: Language, output_path: Path, settings: dict[str, Any], progress: Progress
     ) -> None:
-        self.nlp, self.output_path, self.progress = nlp, output_path, progress
+        self.nlp, self.progress = nlp, progress
+        self.last, self.best = output_path / DIR_MODEL_LAST, output_path / DIR_MODEL_BEST
         self.optimizer: Optimizer = settings["optimizer"]
         self.before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
 
@@ -164,12 +188,11 @@ class _Writer:
 
         The state comes last: where it says that there was a best evaluation, its model is there.
         """
-        last, best = (self.output_path / name for name in (DIR_MODEL_LAST, DIR_MODEL_BEST))
-        with folder_replaced_whole(last) as part:
+        with folder_replaced_whole(self.last) as part:
             with self.nlp.use_params(self.optimizer.averages):
                 self.before_to_disk(self.nlp).to_disk(part)
             if is_best:
-                with folder_replaced_whole(best) as best_part:
+                with folder_replaced_whole(self.best) as best_part:
                     shutil.copytree(part, best_part)
             if with_state:
                 self.progress.to_disk(part / STATE, self.nlp, self.optimizer)

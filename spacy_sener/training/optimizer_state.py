@@ -17,6 +17,10 @@ KINDS = ("mom1", "mom2", "averages")
 TORCH, WEIGHT = "torch", "weight"
 
 
+class ResumeError(ValueError):
+    """A run that was stopped cannot go on with these settings, or with this corpus."""
+
+
 @dataclass(frozen=True)
 class Weight:
     """A weight of a pipeline: of a thinc node, or of the torch module in a shim."""
@@ -91,11 +95,11 @@ def optimizer_state(
 def set_optimizer_state(
     nlp: Language, optimizer: Optimizer, tensors: dict[str, Tensor], updates: dict[str, int]
 ) -> None:
-    """Let the optimizer go on with them. Raises ValueError for a weight that is not there."""
+    """Let the optimizer go on with them. Raises ResumeError for a weight that is not there."""
     weights = weights_of(nlp)
     unknown = {name.partition(":")[2] for name in tensors} - weights.keys()
     if unknown:
-        raise ValueError(
+        raise ResumeError(
             f"The pipeline has no weight {min(unknown)!r}: it is not that of this run."
         )
     for full_name, value in tensors.items():
@@ -106,7 +110,7 @@ def set_optimizer_state(
         elif kind in KINDS:
             getattr(optimizer, kind)[weight.key] = _like(value, weight, optimizer)
         else:
-            assert isinstance(optimizer, AdamW), "the config is that of the run"
+            assert isinstance(optimizer, AdamW), "`Saved.check` was asked"
             weight.owner.set_moment(optimizer, weight.name, kind.partition(".")[2], value)
     for name, count in updates.items():
         optimizer.nr_update[weights[name].key] = count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,15 @@ from spacy.language import Language
 from thinc.api import Optimizer
 
 from ..sums import check_sums, write_sums
-from .optimizer_state import optimizer_state, set_optimizer_state
-from .random_state import RandomState, random_state, set_python_state, set_random_state
+from .optimizer_state import ResumeError, optimizer_state, set_optimizer_state
+from .random_state import (
+    PythonState,
+    RandomState,
+    python_state,
+    random_state,
+    set_python_state,
+    set_random_state,
+)
 
 VALUES, TENSORS = "progress.json", "optimizer.safetensors"
 VERSION = 1
@@ -28,14 +34,15 @@ class Progress:
 
     step: the last that was done; -1 for none. losses: summed since the last evaluation.
     evaluations: score and all scores of each. begin: random numbers before the corpus was read.
-    epochs: those of Python at the end of each epoch, before the examples were shuffled again.
+    epochs: those of Python at the end of each epoch, before the examples were shuffled again; None
+    where nobody drew any in the epoch, as then the shuffle before is all that they follow from.
     """
 
     step: int = -1
     losses: dict[str, float] = field(default_factory=dict)
     evaluations: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     begin: RandomState | None = None
-    epochs: list[Any] = field(default_factory=list)
+    epochs: list[PythonState | None] = field(default_factory=list)
 
     def read_anew(self) -> None:
         """Draw what is drawn to read the corpus as at the beginning."""
@@ -52,12 +59,14 @@ class Progress:
 
         def batches(examples: Iterable[Any]) -> Iterator[Any]:
             nonlocal epoch
+            begin = python_state()
             yield from batcher(examples)
             epoch += 1
-            if epoch <= len(self.epochs):
-                set_python_state(self.epochs[epoch - 1])
-            else:
-                self.epochs.append(random.getstate())
+            if epoch > len(self.epochs):
+                end = python_state()
+                self.epochs.append(end if end != begin else None)
+            elif (end := self.epochs[epoch - 1]) is not None:
+                set_python_state(end)
 
         return batches
 
@@ -85,10 +94,23 @@ class Progress:
         except SafetensorError as error:  # of a full disk as well
             raise OSError(f"{folder / TENSORS} could not be written: {error}") from error
         own = {**vars(self), "evaluations": _plain(self.evaluations)}
-        values = {"version": VERSION, **own, "now": random_state(), "updates": updates}
+        settings = _fixed_settings(nlp, optimizer)
+        own |= {"now": random_state(), "updates": updates, "settings": settings}
+        values = {"version": VERSION, **own}
         text = json.dumps(values, default=float)  # numpy's numbers are no Python floats
         (folder / VALUES).write_text(text, encoding="utf8")
         write_sums(folder, (VALUES, TENSORS))
+
+
+def _fixed_settings(nlp: Language, optimizer: Optimizer) -> dict[str, Any]:
+    """What cannot change in a run: by it evaluations are counted, and the optimizer's tensors
+    are of use."""
+    training = nlp.config.interpolate()["training"]
+    return {
+        "training.eval_frequency": training["eval_frequency"],
+        "training.optimizer.@optimizers": training["optimizer"].get("@optimizers"),
+        "training.optimizer.use_averages": optimizer.averages is not None,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -113,6 +135,7 @@ class Saved:
     tensors: dict[str, Any]
     updates: dict[str, int]
     now: RandomState
+    settings: dict[str, Any]
 
     @classmethod
     def from_disk(cls, folder: Path) -> Saved:
@@ -128,12 +151,26 @@ class Saved:
             if version != VERSION:
                 raise ValueError(f"its version is {version}, of a later spacy-sener: install that")
             now, updates = values.pop("now"), values.pop("updates")
+            settings = dict(values.pop("settings"))
             values["evaluations"] = [tuple(each) for each in values["evaluations"]]
-            return cls(Progress(**values), load_file(folder / TENSORS), updates, now)
+            progress, tensors = Progress(**values), load_file(folder / TENSORS)
+            return cls(progress, tensors, updates, now, settings)
+        except RecursionError as error:
+            raise ValueError(f"{folder} cannot be read: its JSON is nested too deep") from error
         except (ValueError, KeyError, TypeError, AttributeError, OSError, SafetensorError) as error:
             raise ValueError(f"{folder} cannot be read: {error}") from error
 
+    def check(self, nlp: Language, optimizer: Optimizer) -> None:
+        """Raise ResumeError if a setting that cannot change is another than it was."""
+        for name, value in _fixed_settings(nlp, optimizer).items():
+            before = self.settings.get(name)
+            if value != before:
+                raise ResumeError(f"--{name} cannot change: it was {before}, and is {value}.")
+
     def go_on(self, nlp: Language, optimizer: Optimizer) -> None:
-        """Put weights, optimizer and random numbers where they were."""
+        """Put weights, optimizer and random numbers where they were.
+
+        Raises ResumeError if the weights are those of another pipeline.
+        """
         set_optimizer_state(nlp, optimizer, self.tensors, self.updates)
         set_random_state(self.now)

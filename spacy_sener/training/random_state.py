@@ -1,19 +1,22 @@
 """The random numbers that training draws, as plain data: Python's, numpy's and torch's."""
 
 import random
+from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
 import torch
 
 RandomState = dict[str, Any]
+PythonState = list[Any]
+NUMBERS = np.dtype("<u4")  # of the Mersenne Twister, as bytes
 
 
 def random_state() -> RandomState:
     """Where the generators are, but for cupy's, which thinc's own layers draw from on a GPU."""
     name, keys, *others = np.random.get_state()
     return {
-        "python": random.getstate(),
+        "python": python_state(),
         "numpy": [name, np.asarray(keys).tolist(), *others],
         "torch": torch.get_rng_state().tolist(),
         "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()],
@@ -31,7 +34,13 @@ def set_random_state(state: RandomState) -> None:
         torch.cuda.set_rng_state_all(cuda)
 
 
-def set_python_state(state: Any) -> None:
-    """Of Python's module `random`, as it gives it, or as JSON has it."""
-    version, keys, gauss = state
-    random.setstate((version, tuple(keys), gauss))
+def python_state() -> PythonState:
+    """Of Python's module `random`: its 625 numbers are one text of 3.3 kB, not 625 objects."""
+    version, numbers, gauss = random.getstate()
+    return [version, b64encode(np.array(numbers, dtype=NUMBERS).tobytes()).decode(), gauss]
+
+
+def set_python_state(state: PythonState) -> None:
+    """What `python_state` gave."""
+    version, text, gauss = state
+    random.setstate((version, tuple(np.frombuffer(b64decode(text), NUMBERS).tolist()), gauss))

@@ -129,9 +129,35 @@ def test_folders_named_like_files(tmp_path: Path) -> None:
         "x.parquet/part-0.txt",
         "y.jsonl/z.jsonl/b.jsonl:1",
     ]
-    (tmp_path / "link.txt").symlink_to("nowhere")
-    with pytest.raises(FileNotFoundError):
-        items(tmp_path)
+    link = tmp_path / "link.txt"
+    for target in ("nowhere", link):
+        link.symlink_to(target)
+        with pytest.raises(OSError, match=r"link\.txt"):
+            items(tmp_path)
+        link.unlink()
+
+
+def test_linked_folders_are_read_and_the_files_of_macos_are_not(tmp_path: Path) -> None:
+    source, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    for name in (
+        "in/b.txt",
+        "in/sub/._a.txt",
+        "in/._b.txt",
+        "elsewhere/c/d.txt",
+        "elsewhere/z.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one")
+    (source / "a").symlink_to(elsewhere)
+    (source / "sub" / "again").symlink_to(source / "a" / "c")
+    # Circles: to itself, to a folder above it, and by way of another link.
+    (source / "self").symlink_to(source)
+    (elsewhere / "c" / "up").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(source)
+    assert [item.place for item in items(source)] == [
+        *("a/c/d.txt", "a/z.txt", "b.txt", "sub/again/d.txt", "sub/again/up/z.txt")
+    ]
+    assert files.files_below(source) == find_files(source)
 
 
 def test_a_change_of_the_input_is_seen(tmp_path: Path) -> None:

@@ -80,6 +80,36 @@ def test_blocks_with_errors_can_be_done_again(tmp_path: Path) -> None:
     assert lines(tmp_path / "errors.jsonl") == []
 
 
+def test_what_is_done_is_not_done_when_a_block_is_to_be_done_again(tmp_path: Path) -> None:
+    begin(tmp_path)
+    done = tmp_path / "done.json"
+    journal = (tmp_path / "journal.jsonl").read_text()
+
+    def conclude() -> None:
+        with opening(tmp_path) as output:
+            output.conclude()
+
+    conclude()
+    with opening(tmp_path):  # and nothing is written
+        pass
+    assert done.exists()
+    with opening(tmp_path) as output:
+        output.write(2, [])
+        assert not done.exists()
+    conclude()
+    with opening(tmp_path, retry_errors=True):
+        assert not done.exists()
+    conclude()
+    (tmp_path / "part-00000000.jsonl").unlink()
+    with opening(tmp_path):
+        assert not done.exists()
+    conclude()
+    (tmp_path / "journal.jsonl").write_text(journal + "[]\n")
+    with pytest.raises(ValueError, match="is damaged"):
+        opening(tmp_path).__enter__()
+    assert done.exists()
+
+
 def test_other_runs_and_other_folders_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     begin(folder)

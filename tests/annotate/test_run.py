@@ -76,6 +76,7 @@ def test_documents_that_raise_or_kill_stop_no_other(marking: Path, tmp_path: Pat
     again = command(*arguments, "--max-errors", 1)  # too many were met before
     assert again.exit_code == 1
     assert "2 documents could not be annotated, more than --max-errors = 1" in shown(again)
+    assert (output / "done.json").exists()
 
 
 @pytest.mark.parametrize(

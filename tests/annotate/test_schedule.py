@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +124,34 @@ def test_no_more_workers_than_blocks_and_none_for_nothing() -> None:
     engine = Engine(set(), random.Random(0))
     run(engine, [], 4)
     assert engine.n_started == 0
+
+
+def test_blocks_are_read_when_there_is_somebody_for_them() -> None:
+    """So that a terabyte of input takes no memory."""
+    n_read, n_finished, most_held, n_workers = 0, 0, 0, 3
+
+    def blocks() -> Iterator[Block]:
+        nonlocal n_read, most_held
+        for n_read in range(1, 101):
+            most_held = max(most_held, n_read - n_finished)
+            yield Block(n_read, [Item("a", {})])
+
+    def finish(block: Block, answers: list[Answer]) -> None:
+        nonlocal n_finished
+        n_finished += 1
+
+    Schedule(Engine(set(), random.Random(0)), n_workers, blocks(), finish).run()
+    assert n_finished == 100
+    assert most_held <= 2 * n_workers
+
+
+def test_a_deadly_document_is_found_in_few_steps() -> None:
+    """As docs/scaling.md has it: 4 + log2(block size) workers."""
+    for exponent in range(1, 11):
+        engine = Engine({"0:0"}, random.Random(0))
+        engine.luck.random = lambda: 0.0  # type: ignore[method-assign] # it kills, each time
+        run(engine, [2**exponent], 1)
+        assert engine.n_started == 4 + exponent
 
 
 def test_deadly_documents_side_by_side_do_not_end_the_run() -> None:

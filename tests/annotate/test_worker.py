@@ -11,7 +11,7 @@ from annotate.marked import BAD, NAME, save_pipeline
 from self_trained import DATA, EMPTY, make_pipeline
 from spacy.language import Language
 from spacy.tokens import Doc
-from tiny_gliner import FIRST, LAST, marking_pipeline
+from tiny_gliner import FIRST, LAST, component, marking_pipeline
 
 from spacy_sener.annotate.documents import Item, Unreadable
 from spacy_sener.annotate.worker import Annotator, Done, Failed, Failure, Ready, Task, Worker
@@ -64,6 +64,24 @@ def test_documents_are_asked_for_their_own_labels(tiny_encoder: Path, tmp_path: 
     assert {span["label"] for span in asked["spans"]} == {"city", "person"}
     assert isinstance(unusable, Failure)
     assert "unusable label" in unusable.message
+
+
+def test_a_component_without_labels_does_those_documents_that_name_some(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    nlp = marking_pipeline(tiny_encoder, labels_per_span="many")
+    component(nlp).cfg["labels"] = []
+    nlp.to_disk(tmp_path)
+    worker, text = Worker(), f"{FIRST} {LAST}"
+    assert isinstance(worker.load(Task(str(tmp_path))), Ready)
+    named, unnamed = Item("1", {"text": text, "gliner_labels": ["city"]}), Item("2", {"text": text})
+    message = worker.annotate([named, unnamed])
+    assert isinstance(message, Done)
+    asked, failure = message.answers
+    assert isinstance(asked, dict)
+    assert {span["label"] for span in asked["spans"]} == {"city"}
+    assert isinstance(failure, Failure)
+    assert "was told no labels to look for" in failure.message
 
 
 def test_what_is_wrong_with_a_document_is_said_and_the_others_are_answered(marking: Path) -> None:
@@ -134,6 +152,13 @@ def test_a_pipeline_that_does_not_fit_is_told_before_all_documents(marking: Path
     assert message.reason.startswith(f"--gpu-id {NO_GPU}: ")
     assert isinstance(worker.load(Task(str(marking))), Ready)
     assert isinstance(worker.annotate(items([NAME])), Done)
+
+
+def test_a_text_may_be_longer_than_spacy_allows(marking: Path) -> None:
+    text = f"{NAME}{' ' * 1_000_000} {NAME}"
+    (answer,) = Annotator(Task(str(marking)))(items([text]))
+    assert isinstance(answer, dict)
+    assert [span["end"] for span in answer["spans"]] == [len(NAME), len(text)]
 
 
 def test_a_tokenizer_that_changes_the_text_gives_no_wrong_offsets(marking: Path) -> None:

@@ -2,24 +2,29 @@
 
 import json
 import os
+import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import spacy
+import torch
 from full_disk import largest_file
 from spacy.cli._util import app as spacy_app
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+from spacy.training.corpus import create_docbin_reader
 from spacy.util import load_model_from_config, registry
-from thinc.api import Config
+from thinc.api import Config, fix_random_seed
 from typer.testing import CliRunner, Result
 
 from spacy_sener.cli import app
+from spacy_sener.sums import write_sums
 from spacy_sener.training.loop import output_folder
-from spacy_sener.training.progress import Saved
+from spacy_sener.training.progress import TENSORS, VALUES, Progress, Saved
 
 CONFIG = """
 [paths]
@@ -31,6 +36,7 @@ in_the_way = null
 
 [vars]
 at = 0
+evaluations = 3
 
 [system]
 seed = 3
@@ -87,12 +93,12 @@ piece_window = 8
 path = ${paths.corpus}
 
 [corpora.dev]
-@readers = "spacy.Corpus.v1"
+@readers = "tests.drawing.v1"
 path = ${paths.corpus}
 
 [training]
 max_steps = 8
-eval_frequency = 3
+eval_frequency = ${vars.evaluations}
 accumulate_gradient = 2
 dropout = 0.2
 frozen_components = []
@@ -157,18 +163,35 @@ def disturb(
 
 @registry.loggers("tests.losses.v1")
 def log_losses(path: str) -> Any:
-    """Every evaluation's losses since the one before, and its score, exactly."""
+    """Every evaluation's losses since the one before, and its score, exactly; and what is saved.
+
+    It draws random numbers, as one does that loads the saved pipeline."""
 
     def setup(nlp: Any, stdout: Any, stderr: Any) -> Any:
         def log_step(info: dict[str, Any] | None) -> None:
             if info is not None:
+                torch.rand(1)
+                meta = Path(info["output_path"], "meta.json")
                 with Path(path).open("a") as file:
                     line = {key: info[key] for key in ("step", "epoch", "losses", "score")}
+                    line["saved"] = json.loads(meta.read_text())["performance"]
                     file.write(json.dumps(line) + "\n")
 
         return log_step, lambda: None
 
     return setup
+
+
+@registry.readers("tests.drawing.v1")
+def make_drawing_reader(path: Path | None) -> Callable[[Any], Iterator[Example]]:
+    """A corpus that draws when it is read, and so in epochs with evaluations, and in no others."""
+    corpus = create_docbin_reader(path, gold_preproc=False)
+
+    def read(nlp: Any) -> Iterator[Example]:
+        random.random()
+        return corpus(nlp)
+
+    return read
 
 
 @registry.scorers("tests.odd.v1")
@@ -223,21 +246,28 @@ def weights(folder: Path) -> dict[str, bytes]:
     }
 
 
-# Between two evaluations, and right after one.
-@pytest.mark.parametrize(("optimizer", "step"), [(ADAMW, 4), (ADAM, 3)], ids=["AdamW", "Adam"])
+# Between two evaluations, and right after one; in a run that takes its seed from the config, and in
+# one that begins wherever the process is.
+@pytest.mark.parametrize(
+    ("optimizer", "step", "seed"), [(ADAMW, 4, 3), (ADAM, 3, "null")], ids=["AdamW", "Adam"]
+)
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
-    corpus: Path, tiny_encoder: Path, tmp_path: Path, optimizer: str, step: int
+    corpus: Path, tiny_encoder: Path, tmp_path: Path, optimizer: str, step: int, seed: object
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):
         save_config(folder, optimizer)
-    files = [paths(folder, corpus, tiny_encoder) for folder in (whole, parts)]
+    files = [
+        [*paths(folder, corpus, tiny_encoder), "--system.seed", seed] for folder in (whole, parts)
+    ]
     # The whole run is spaCy's own.
+    fix_random_seed(7)
     command = ["train", whole / "config.cfg", "--output", whole / "out", *files[0]]
     result = CliRunner().invoke(spacy_app, [str(argument) for argument in command])
     assert result.exit_code == 0, result.output
 
     stop = ["--paths.stop", parts / "stopped", "--vars.at", step]
+    fix_random_seed(7)
     result = run("train", parts / "config.cfg", "--output", parts / "out", *files[1], *stop)
     assert result.exit_code == 128 + signal.SIGINT, result.output
     assert f"resume {parts / 'out'}" in " ".join(result.output.split())
@@ -249,12 +279,15 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert again.exit_code == 1
     assert "not done" in again.output
 
+    fix_random_seed(8)
     result = run("resume", parts / "out")
     assert result.exit_code == 0, result.output
     assert f"after step {step}" in result.output
     told = [(folder / "losses.jsonl").read_text().splitlines() for folder in (whole, parts)]
     assert [json.loads(line)["step"] for line in told[0]] == [0, 3, 6]
     assert told[0] == told[1]
+    saved = [json.loads(line)["saved"] for line in told[1]]
+    assert [{"tag_acc", "sener_loss"} <= each.keys() for each in saved] == [True] * 3
     assert weights(whole) == weights(parts)
     assert not (parts / "out" / "model-last" / "training").exists()
     done = run("resume", parts / "out")
@@ -317,6 +350,32 @@ def test_what_a_folder_and_a_run_cannot_be_used_for(
         assert problem in unboxed(result.output)
 
 
+def test_a_run_does_not_go_on_with_what_does_not_fit_it(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """It says why, and is left as it was."""
+    folder, out = tmp_path / "run", tmp_path / "run" / "out"
+    config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 4]
+    assert run("train", config, "--output", out, *files, *stop).exit_code == 130
+    name, averages = "training.optimizer.@optimizers", "training.optimizer.use_averages"
+    for option, value, problem in (
+        ("training.max_steps", 2, "corpus, end before step 4, after which the run was stopped"),
+        ("training.max_epochs", 1, "corpus, end before step 4"),
+        ("vars.evaluations", 2, "--training.eval_frequency cannot change: it was 3, and is 2"),
+        (averages, "true", f"--{averages} cannot change: it was False, and is True"),
+        (name, "RAdam.v1", f"--{name} cannot change: it was Adam.v1, and is RAdam.v1"),
+        (name, "spacy-sener.AdamW.v1", "Config error for"),
+    ):
+        before = weights(out.parent)
+        result = run("resume", out, f"--{option}", value)
+        assert result.exit_code == 1, result.output
+        assert isinstance(result.exception, SystemExit)
+        assert problem in unboxed(result.output)
+        assert weights(out.parent) == before
+    assert run("resume", out, "--training.max_steps", 4).exit_code == 0  # nothing is left to do
+
+
 def test_a_disk_that_is_full_stops_a_run_that_goes_on_later(
     corpus: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -349,3 +408,50 @@ def test_a_scorer_may_give_what_json_has_not(
     assert scores["confusion"] == {"('A', 'B')": [0.0, 1.0]}
     assert (scores["labels"], scores["best"], scores["at"]) == (["A"], 0.5, "a")
     assert run("resume", folder / "out").exit_code == 0
+
+
+def shuffled(progress: Progress, *, draws: bool) -> list[list[int]]:
+    """The examples of six epochs; with `draws` somebody draws in every other one."""
+    progress.read_anew()
+    examples, orders = list(range(9)), []
+    batches = progress.shuffling_anew(iter)
+    for epoch in range(6):
+        random.shuffle(examples)
+        orders.append([])
+        for example in batches(examples):
+            orders[-1].append(example)
+            if draws and epoch % 2:
+                random.random()
+    return orders
+
+
+def test_epochs_that_were_done_have_the_same_order_and_take_little() -> None:
+    progress = Progress()
+    expected = shuffled(progress, draws=True)
+    assert [end is None for end in progress.epochs] == [True, False] * 3
+    state = json.dumps(vars(progress))
+    assert len(json.dumps(progress.epochs)) < 3 * 3500
+    random.seed(99)
+    assert shuffled(Progress(**json.loads(state)), draws=False) == expected
+
+
+def test_a_state_that_is_damaged(corpus: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run" / "out"
+    config, files = save_config(out.parent, ADAM), paths(out.parent, corpus, tiny_encoder)
+    stop = ["--paths.stop", tmp_path / "stopped", "--vars.at", 4]
+    assert run("train", config, "--output", out, *files, *stop).exit_code == 130
+    state = out / "model-last" / "training"
+    whole = (state / VALUES).read_text()
+    for content, with_sums, problem in (
+        (whole.replace('"step": 4', '"step": 3'), False, "its checksum is not that in"),
+        ("[" * 100_000, True, "its JSON is nested too deep"),
+        (whole[:-1], True, "cannot be read: Expecting"),
+        (whole.replace('"version": 1', '"version": 2'), True, "of a later spacy-sener"),
+    ):
+        (state / VALUES).write_text(content)
+        if with_sums:
+            write_sums(state, (VALUES, TENSORS))
+        result = run("resume", out)
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
+        assert problem in unboxed(result.output)
