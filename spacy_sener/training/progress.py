@@ -65,8 +65,8 @@ class Progress:
             if epoch > len(self.epochs):
                 end = python_state()
                 self.epochs.append(end if end != begin else None)
-            elif (end := self.epochs[epoch - 1]) is not None:
-                set_python_state(end)
+            elif (saved := self.epochs[epoch - 1]) is not None:
+                set_python_state(saved)
 
         return batches
 
