@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dense_span_table import boundary_logit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -27,10 +28,7 @@ def make_evidence(n_texts: int, n_tokens: int, seed: int = 0) -> Tensor:
 
 def dense(evidence: Evidence, text: int, first: int, last: int, *, paired: bool) -> Tensor:
     """x of one span, (N_LABELS,), as the formula has it."""
-    starts, ends, insides = evidence.marks[text].unbind(1)
-    x = starts[first] + ends[last] + insides[first : last + 1].mean(0)
-    for others in (starts[first + 1 : last + 1], ends[first:last]):
-        x = x + torch.log(1 - others.sigmoid()).sum(0)
+    x = boundary_logit(evidence.marks[text], first, last)
     if paired:
         x = x + (evidence.queries[text, first] * evidence.keys[text, last]).sum() / PAIR_SIZE**0.5
     return x
