@@ -168,6 +168,22 @@ def test_training_draws_dropout_and_gives_every_trained_weight_a_gradient(name):
     assert encoder.eval()(input_ids, piece_lengths).allclose(encoder(input_ids, piece_lengths))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_training_drops_attention_of_every_piece(name):
+    """One layer, in which nothing else is dropped."""
+    rates = dict.fromkeys(("attention_probs_dropout_prob", "attention_dropout"), 0.5)
+    others = dict.fromkeys(("hidden_dropout_prob", "embedding_dropout", "mlp_dropout"), 0.0)
+    config = tiny_config(name, num_hidden_layers=1, **rates, **others)
+    encoder = ArrowEncoder(config, EncoderSettings(piece_window=3, lora=None)).train()
+    stock_encoders.randomize(encoder, seed=0)
+    if name == "modernbert":  # drops its attention's result, too, at the same rate
+        encoder.model.layers[0].attn.out_drop.p = 0.0
+    pieces = random_pieces([40], pad=config.pad_token_id)
+    torch.manual_seed(0)
+    first, second = encoder(*pieces), encoder(*pieces)
+    assert (first != second).any(-1).all()
+
+
 @pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
 def test_autocast_to_bfloat16(name):
     config = tiny_config(name)
