@@ -15,6 +15,7 @@ from spacy_sener.nn.boundaries import (
     band_logits,
     boundary_loss,
     long_spans,
+    pair_logits,
     read,
 )
 
@@ -46,6 +47,14 @@ def test_the_evidence_is_what_its_parts_say() -> None:
     torch.testing.assert_close(evidence.marks, expected)
     both = tokens @ module.pairs.weight.T + module.pairs.bias
     torch.testing.assert_close(torch.cat([evidence.queries, evidence.keys], -1), both)
+
+
+def test_dropout_acts_in_training_only() -> None:
+    torch.manual_seed(0)
+    module, tokens = Boundaries(5, N_LABELS, dropout=0.5), torch.randn(1, 6, 5)
+    assert not torch.equal(module(tokens), module(tokens))
+    module.eval()
+    assert torch.equal(module(tokens), module(tokens))
 
 
 @settings(max_examples=25)
@@ -203,3 +212,10 @@ def test_random_texts_in_single_precision_agree_with_double() -> None:
     single = band_logits(read(evidence.float()).marks - 5, 0, 3000, 16)
     assert single.dtype == torch.float32
     torch.testing.assert_close(single.double(), double, atol=2e-5, rtol=0)
+
+
+def test_half_precision_around_it_takes_no_digits() -> None:
+    evidence, tokens = read(make_evidence(1, 20).float()), torch.arange(20)
+    exact = pair_logits(evidence, 0, tokens, tokens)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(pair_logits(evidence, 0, tokens, tokens), exact)
