@@ -1,5 +1,6 @@
 """Arrow, sliding and full attention against a dense float64 reference."""
 
+import functools
 import math
 import resource
 
@@ -144,10 +145,9 @@ def test_half_precision_is_as_close_as_plain_attention(dtype, length, n_global):
         return [x.double() for x in (context.detach(), *(leaf.grad for leaf in leaves))]
 
     def errors(compute, logn):
-        rough, exact = (
-            answer(lambda *x: function(*x, [length], logn=logn, **arrow), each)
-            for function, each in ((compute, dtype), (dense.attention, torch.float64))
-        )
+        options = {"lengths": [length], "logn": logn, **arrow}
+        rough = answer(functools.partial(compute, **options), dtype)
+        exact = answer(functools.partial(dense.attention, **options), torch.float64)
         return [(r - e).norm() / e.norm() for r, e in zip(rough, exact, strict=True)]
 
     # the factors of the dense one are in double precision, and so would be all that they scale
