@@ -1,6 +1,7 @@
 """Annotated spans fall on the right cells, and those without a cell are counted."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from spacy_sener.gold import (
     TOO_LONG,
     GoldCount,
     GoldSpan,
+    count_lost,
     describe,
     gold_cells,
+    gold_marks,
     gold_spans,
 )
 from spacy_sener.pieces import PieceTokenizer
@@ -95,17 +98,18 @@ def test_a_document_without_spans() -> None:
 
 @settings(max_examples=80)
 @given(data=st.lists(annotated(), max_size=3), span_window=st.integers(0, 6))
-def test_the_prior_is_the_share_of_cells(
+def test_the_priors_are_the_shares_of_cells_and_of_tokens(
     data: list[tuple[list[str], Spans]], span_window: int
 ) -> None:
     count = GoldCount(span_window, span_window)
-    n_cells, marked, too_long, blank = 0, set(), set(), 0
+    n_cells, n_tokens, marked, too_long, blank = 0, 0, set(), set(), 0
     for i, (words, spans) in enumerate(data):
         count.add(make_example(words, spans), "sc")
         rows = [k for k, word in enumerate(words) if not word.isspace()]
         near = [(a, b) for a in range(len(rows)) for b in range(len(rows))]
         near = [(a, b) for a, b in near if abs(a - b) <= span_window]
         n_cells += len(near)
+        n_tokens += len(rows)
         for start, end, label in spans:
             inside = [a for a, k in enumerate(rows) if start <= k <= end]
             if not inside:
@@ -121,6 +125,12 @@ def test_the_prior_is_the_share_of_cells(
     prior = count.prior(list(LABELS))
     assert prior.dtype == np.float32
     np.testing.assert_allclose(prior, np.clip((cells + 0.5) / (n_cells + 1), 1e-6, 0.5), rtol=1e-6)
+    every = {cell for cell in marked | too_long if cell[1] <= cell[2]}
+    n_spans = [sum(label == name for *_, label in every) for name in LABELS]
+    n_inside = [sum(j - i + 1 for _, i, j, label in every if label == name) for name in LABELS]
+    marks = np.array([n_spans, n_spans, n_inside])  # starts, ends and insides
+    expected = np.clip((marks + 0.5) / (n_tokens + 1), 1e-6, 0.5)
+    np.testing.assert_allclose(count.mark_prior(list(LABELS)), expected, rtol=1e-6)
     # The label of a span without a cell is known all the same.
     labels = {cell[3] for cell in marked | too_long}
     assert set(count.label_cells) | labels == set(count.label_cells)
@@ -149,8 +159,18 @@ def test_nothing_left_out_no_warning() -> None:
 
 def empty_band(windows: list[Window], span_window: int) -> SpanBand:
     lengths = torch.tensor([len(window.tokens) for window in windows])
-    logits = torch.zeros(len(windows), 1, 2 * span_window + 1, 3)
+    logits = torch.zeros(len(windows), int(max(lengths, default=0)), 2 * span_window + 1, 3)
     return SpanBand(windows, logits, lengths, span_window)
+
+
+def rows_of_spans(
+    window: Window, words: list[str], spans: Spans
+) -> Iterator[tuple[list[int | None], str]]:
+    """The rows of the tokens with pieces of each span of the document, None outside the window."""
+    row_of = {int(token): row for row, token in enumerate(window.tokens)}
+    readable = [k for k, word in enumerate(words) if not word.isspace() and word != CONTROL]
+    for start, end, label in spans:
+        yield [row_of.get(k) for k in readable if start <= k <= end], label
 
 
 @settings(max_examples=80)
@@ -168,18 +188,33 @@ def test_gold_cells_are_at_the_rows_of_the_spans(
     assert cells.dtype == torch.long
     assert cells.shape[1] == 4
 
-    readable = [
-        [k for k, word in enumerate(words) if not word.isspace() and word != CONTROL]
-        for words, _ in data
-    ]
     expected = []
     for i, window in enumerate(windows):
-        row_of = {int(token): row for row, token in enumerate(window.tokens)}
-        for start, end, label in data[window.doc][1]:
-            rows = [row_of.get(k) for k in readable[window.doc] if start <= k <= end]
+        for rows, label in rows_of_spans(window, *data[window.doc]):
             if rows and None not in rows and len(rows) <= span_window + 1:
                 expected.append((i, rows[0], rows[-1], LABELS[label]))
     assert sorted(map(tuple, cells.tolist())) == sorted(expected)
+
+
+@settings(max_examples=80)
+@given(data=st.lists(annotated(), min_size=1, max_size=3))
+def test_gold_marks_are_at_the_tokens_of_the_spans(
+    tiny_encoder: Path, data: list[tuple[list[str], Spans]]
+) -> None:
+    """In every window, of whatever it holds of a span."""
+    tokenizer = PieceTokenizer.from_pretrained(str(tiny_encoder))
+    examples = [make_example(words, spans) for words, spans in data]
+    docs = [example.predicted for example in examples]
+    windows = make_windows(docs, tokenizer, max_pieces=6, span_window=2)
+    spans = [gold_spans(example, "sc", Counter()) for example in examples]
+    expected = set()
+    for i, window in enumerate(windows):
+        for rows, label in rows_of_spans(window, *data[window.doc]):
+            marks = [(row, 2) for row in rows]
+            marks += [(rows[0], 0), (rows[-1], 1)] if rows else []
+            expected |= {(i, *mark, LABELS[label]) for mark in marks if mark[0] is not None}
+    marked = gold_marks(empty_band(windows, 2), spans, LABELS)
+    assert set(map(tuple, marked.nonzero().tolist())) == expected
 
 
 def test_a_span_from_a_token_without_a_piece(tiny_encoder: Path) -> None:
@@ -202,6 +237,14 @@ def test_a_span_from_a_token_without_a_piece(tiny_encoder: Path) -> None:
 def test_no_gold_cells() -> None:
     windows = make_windows([Doc(VOCAB, words=["a"])], None, max_pieces=12, span_window=2)
     assert gold_cells(empty_band(windows, 2), [[]], LABELS).shape == (0, 4)
+
+
+def test_spans_of_the_reach_are_not_lost() -> None:
+    windows = make_windows([Doc(VOCAB, words=["a"] * 6)], None, max_pieces=12, span_window=2)
+    spans = [GoldSpan(0, 3, "A"), GoldSpan(1, 5, "A"), GoldSpan(0, 4, "B"), GoldSpan(0, 5, "B")]
+    for reach, n_longer in ((2, 4), (3, 3), (4, 1), (5, 0)):
+        lost = count_lost([empty_band(windows, 2)], [spans], reach)
+        assert lost == +Counter({TOO_LONG: n_longer})
 
 
 def test_an_unknown_label_is_an_error() -> None:

@@ -72,6 +72,15 @@ def test_whole_encoder_trains_without_lora(tiny_encoder: Path) -> None:
     assert all(not torch.equal(before[k], after[k]) for k in matrices)
 
 
+def test_encoder_has_a_rate_of_its_own(tiny_encoder: Path) -> None:
+    nlp = initialized(tiny_encoder, "tagger")
+    before = weights(nlp)
+    optimizer = build_adamw_v1(head_learn_rate=0.01, encoder_learn_rate=0.0, warmup_steps=0)
+    for _ in range(2):  # no gradient comes from a tagger at first, whose weights are zero
+        nlp.update(examples(nlp), sgd=optimizer)
+    assert all(torch.equal(v, before[k]) for k, v in weights(nlp).items())
+
+
 def test_two_listeners_share_one_encoder(trained: Language) -> None:
     assert trained.get_pipe("transformer").listening_components == ["tagger", "sener"]
     assert_learned(trained)
@@ -183,6 +192,19 @@ def test_vectors_do_not_depend_on_the_batch(untrained: Language) -> None:
         alone = untrained(doc.text)
         for mine, theirs in zip(token_vectors(doc), token_vectors(alone), strict=True):
             np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_a_batch_has_the_pieces_of_its_documents_end_to_end(
+    untrained: Language, tiny_encoder: Path
+) -> None:
+    tokenizer = PieceTokenizer.from_pretrained(str(tiny_encoder))
+    docs = [untrained.make_doc(text) for text in (LONG_TEXT, DATA[0][0])]
+    batch = untrained.get_pipe("transformer").predict(docs)
+    first, second = (data.align.dataXd.ravel() for data in batch.doc_data)
+    expected = [*first, *(second + len(first))]
+    assert batch.align.dataXd.ravel().tolist() == expected == list(range(len(expected)))
+    for pieces in (batch.wordpieces, *(data.wordpieces for data in batch.doc_data)):
+        assert tokenizer.strings(pieces.input_ids[0]) == pieces.strings[0]
 
 
 def test_one_group_of_windows_at_a_time(untrained: Language) -> None:

@@ -128,7 +128,8 @@ def pair_logits(evidence: Evidence, text: int, starts: Tensor, ends: Tensor) -> 
     size = (ends - starts[:, None] + 1).clamp(min=1)
     mean = (sums[ends + 1] - sums[starts][:, None]) / size[..., None]
     middle = (mean - crossed[ends] + crossed[starts][:, None]).to(inside.dtype)
-    match = evidence.queries[text, starts] @ evidence.keys[text, ends].T / PAIR_SIZE**0.5
+    with torch.autocast(starts.device.type, enabled=False):  # the loss is computed outside of it
+        match = evidence.queries[text, starts] @ evidence.keys[text, ends].T / PAIR_SIZE**0.5
     return begin[starts][:, None] + end[ends] + middle + match[..., None]
 
 

@@ -82,11 +82,11 @@ class SeNER(SafePipe):
                 "its @architectures to spacy-sener.SeNER.v1 or spacy-sener.SpanTable.v1."
             )
         span_window = model.attrs["span_window"]
-        if max_pieces < span_window + 3:
+        if max_pieces < max(span_window + 3, 4):  # a token gets half of what is not special
             raise ValueError(
                 f"[components.{name}] max_pieces = {max_pieces} is too short for a span_window of "
                 f"{span_window}: a window must hold the longest span and two special pieces. Set "
-                f"max_pieces to {4 * span_window + 2} or more, or make span_window smaller."
+                f"max_pieces to {max(4 * span_window + 2, 4)} or more, or make span_window smaller."
             )
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab

@@ -23,7 +23,9 @@ def dense_encoder(encoder: ArrowEncoder, n_global: int) -> ArrowEncoder:
     }
     kind = encoder.config.model_type
     if kind == "modernbert":
-        window = min(encoder.config.local_attention // 2, settings.piece_window)
+        window = encoder.config.local_attention // 2
+        if settings.attention != "full":
+            window = min(window, settings.piece_window)
         local = {"kind": "sliding", "window": window, "logn": False}
         for i, layer in enumerate(encoder.model.layers):
             is_local = is_local_layer(encoder.config, i)

@@ -123,7 +123,27 @@ def span_table(params: Params, tokens: Tensor, window: int, *, depth: int, colum
     spans = pairs
     for k in range(depth):
         spans = bispa(under(params, f"blocks.{k}."), spans, window, columns=columns)
-    return F.linear(spans + pairs, params["output.weight"], params["output.bias"]) * inside
+    logits = F.linear(spans + pairs, params["output.weight"], params["output.bias"])
+    if "boundaries.marks.weight" in params:
+        logits = logits + boundary_logits(under(params, "boundaries.marks."), tokens)
+    return logits * inside
+
+
+def boundary_logits(params: Params, tokens: Tensor) -> Tensor:
+    """x of all cells, the same in both of a span, (L, L, n_labels)."""
+    length = len(tokens)
+    marks = F.linear(tokens, params["weight"], params["bias"]).unflatten(-1, (3, -1))
+    cells = [(min(i, j), max(i, j)) for i in range(length) for j in range(length)]
+    return torch.stack([boundary_logit(marks, *cell) for cell in cells]).unflatten(0, (length, -1))
+
+
+def boundary_logit(marks: Tensor, first: int, last: int) -> Tensor:
+    """x of one span, (n_labels,). marks: of starts, ends and insides, (L, 3, n_labels)."""
+    starts, ends, insides = marks.unbind(1)
+    x = starts[first] + ends[last] + insides[first : last + 1].mean(0)
+    for others in (starts[first + 1 : last + 1], ends[first:last]):
+        x = x + torch.log(1 - others.sigmoid()).sum(0)
+    return x
 
 
 def loss(

@@ -101,6 +101,19 @@ def test_what_a_cell_sees(columns: str, partner: str) -> None:
                 assert seen[i, j] == (i == 2 or j == line), (i, j)
 
 
+@pytest.mark.parametrize("idle", ["conv2", "dense"])
+def test_dropout_of_each_half_acts_in_training_only(idle: str) -> None:
+    """Of the attention where the convolution changes nothing, and the reverse."""
+    torch.manual_seed(0)
+    block = make_block(2, dropout=0.5)
+    for parameter in getattr(block, idle).parameters():
+        nn.init.zeros_(parameter)
+    table, valid = make_table([6], 2)
+    assert not torch.equal(run(block, table, [6])[valid], run(block, table, [6])[valid])
+    block.eval()
+    assert torch.equal(run(block, table, [6])[valid], run(block, table, [6])[valid])
+
+
 def test_texts_of_padding_stay_finite() -> None:
     torch.manual_seed(0)
     block = make_block(3)

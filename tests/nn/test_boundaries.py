@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dense_span_table import boundary_logit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -14,6 +15,7 @@ from spacy_sener.nn.boundaries import (
     band_logits,
     boundary_loss,
     long_spans,
+    pair_logits,
     read,
 )
 
@@ -27,10 +29,7 @@ def make_evidence(n_texts: int, n_tokens: int, seed: int = 0) -> Tensor:
 
 def dense(evidence: Evidence, text: int, first: int, last: int, *, paired: bool) -> Tensor:
     """x of one span, (N_LABELS,), as the formula has it."""
-    starts, ends, insides = evidence.marks[text].unbind(1)
-    x = starts[first] + ends[last] + insides[first : last + 1].mean(0)
-    for others in (starts[first + 1 : last + 1], ends[first:last]):
-        x = x + torch.log(1 - others.sigmoid()).sum(0)
+    x = boundary_logit(evidence.marks[text], first, last)
     if paired:
         x = x + (evidence.queries[text, first] * evidence.keys[text, last]).sum() / PAIR_SIZE**0.5
     return x
@@ -48,6 +47,14 @@ def test_the_evidence_is_what_its_parts_say() -> None:
     torch.testing.assert_close(evidence.marks, expected)
     both = tokens @ module.pairs.weight.T + module.pairs.bias
     torch.testing.assert_close(torch.cat([evidence.queries, evidence.keys], -1), both)
+
+
+def test_dropout_acts_in_training_only() -> None:
+    torch.manual_seed(0)
+    module, tokens = Boundaries(5, N_LABELS, dropout=0.5), torch.randn(1, 6, 5)
+    assert not torch.equal(module(tokens), module(tokens))
+    module.eval()
+    assert torch.equal(module(tokens), module(tokens))
 
 
 @settings(max_examples=25)
@@ -205,3 +212,10 @@ def test_random_texts_in_single_precision_agree_with_double() -> None:
     single = band_logits(read(evidence.float()).marks - 5, 0, 3000, 16)
     assert single.dtype == torch.float32
     torch.testing.assert_close(single.double(), double, atol=2e-5, rtol=0)
+
+
+def test_half_precision_around_it_takes_no_digits() -> None:
+    evidence, tokens = read(make_evidence(1, 20).float()), torch.arange(20)
+    exact = pair_logits(evidence, 0, tokens, tokens)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(pair_logits(evidence, 0, tokens, tokens), exact)

@@ -175,6 +175,41 @@ def test_equals_the_stock_module_under_an_arrow_mask(name, window, n_global):
         torch.testing.assert_close(got[b, :length], expected[b, :length], atol=1e-5, rtol=1e-5)
 
 
+def test_dropout_is_drawn_again_alike_in_the_backward_pass():
+    generator = torch.Generator().manual_seed(0)
+    positions = RelativePositions(6, 8)
+    shapes = [(1, HEADS, 40, HEAD_DIM)] * 3 + [(HEADS, 2 * positions.span, HEAD_DIM)] * 2
+    inputs = [
+        torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes
+    ]
+    pattern = attention_pattern(torch.tensor([40]), 40, window=5)
+
+    def dropped(query, key, value, *tables):
+        torch.manual_seed(0)
+        relative = DisentangledScores(positions, *tables)
+        return attend(query, key, value, pattern, dropout=0.5, relative=relative)
+
+    assert torch.autograd.gradcheck(dropped, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("acting", ["dropout", "pos_dropout"])
+def test_each_dropout_acts_in_training_only(acting):
+    encoder = stock_encoder(tiny_config("deberta-v3")).encoder
+    module = DisentangledArrowSelfAttention(encoder.layer[0].attention.self)
+    for name in ("dropout", "pos_dropout"):
+        getattr(module, name).p = 0.5 if name == acting else 0.0
+    hidden_states = torch.randn(1, 40, 16, generator=torch.Generator().manual_seed(0))
+    pattern = attention_pattern(torch.tensor([40]), 40, window=4)
+
+    def attended():
+        return module(hidden_states, pattern, encoder.get_rel_embedding())(hidden_states, 0)
+
+    module.train()
+    assert not attended().allclose(attended())
+    module.eval()
+    assert torch.equal(attended(), attended())
+
+
 @pytest.mark.parametrize(("buckets", "max_distance"), [(256, 512), (8, 64), (-1, 16)])
 def test_rows_of_the_table(buckets, max_distance):
     positions = RelativePositions(buckets, max_distance)

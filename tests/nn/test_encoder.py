@@ -69,13 +69,16 @@ def test_wide_window_without_logn_equals_the_stock_encoder(name, attention, wind
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("attention", "n_global"),
-    [("arrow", 1), ("arrow", 2), ("arrow", 5), ("sliding", 5), ("full", 5)],
+    ("attention", "n_global", "window"),
+    [("arrow", n, 7) for n in (1, 2, 5)] + [("arrow", 5, 2), ("sliding", 5, 7), ("full", 5, 2)],
 )
-def test_equals_the_encoder_with_dense_attention(name, n_global, attention):
-    """In float64; the third text is shorter than the window, the fourth than the global pieces."""
+def test_equals_the_encoder_with_dense_attention(name, n_global, attention, window):
+    """In float64; the third text is shorter than the window, the fourth than the global pieces.
+
+    ModernBERT's own window is 4, which a narrower one takes the place of, but not in "full".
+    """
     config = tiny_config(name)
-    encoder = ArrowEncoder(config, EncoderSettings(attention, 7, lora=None)).eval().double()
+    encoder = ArrowEncoder(config, EncoderSettings(attention, window, lora=None)).eval().double()
     stock_encoders.randomize(encoder, seed=0)
     encoder.double()
     input_ids, piece_lengths = random_pieces([40, 23, 6, 3], pad=config.pad_token_id)
@@ -168,6 +171,22 @@ def test_training_draws_dropout_and_gives_every_trained_weight_a_gradient(name):
     assert encoder.eval()(input_ids, piece_lengths).allclose(encoder(input_ids, piece_lengths))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_training_drops_attention_of_every_piece(name):
+    """One layer, in which nothing else is dropped."""
+    rates = dict.fromkeys(("attention_probs_dropout_prob", "attention_dropout"), 0.5)
+    others = dict.fromkeys(("hidden_dropout_prob", "embedding_dropout", "mlp_dropout"), 0.0)
+    config = tiny_config(name, num_hidden_layers=1, **rates, **others)
+    encoder = ArrowEncoder(config, EncoderSettings(piece_window=3, lora=None)).train()
+    stock_encoders.randomize(encoder, seed=0)
+    if name == "modernbert":  # drops its attention's result, too, at the same rate
+        encoder.model.layers[0].attn.out_drop.p = 0.0
+    pieces = random_pieces([40], pad=config.pad_token_id)
+    torch.manual_seed(0)
+    first, second = encoder(*pieces), encoder(*pieces)
+    assert (first != second).any(-1).all()
+
+
 @pytest.mark.parametrize("name", ["bert", "deberta-v3", "modernbert"])
 def test_autocast_to_bfloat16(name):
     config = tiny_config(name)
@@ -235,26 +254,38 @@ def test_bfloat16_is_as_close_as_the_stock_encoder(name):
     encoder = same_weights(stock, EncoderSettings(piece_window=3, lora=None))
     full = same_weights(stock, EncoderSettings("full", logn=False, lora=None))
     input_ids, piece_lengths = random_pieces([40], pad=config.pad_token_id)
+    weights = torch.randn(1, 40, 16, generator=torch.Generator().manual_seed(1))
+
+    def answer(module, encode):
+        """The states, and the gradients of all weights."""
+        module.zero_grad()
+        states = encode().float()
+        (states * weights).sum().backward()
+        gradients = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+        return states.detach(), torch.cat(gradients)
+
     errors = []
-    for encode in (
-        lambda: stock(input_ids).last_hidden_state,
-        lambda: full(input_ids, piece_lengths),
-        lambda: encoder(input_ids, piece_lengths),
+    for module, encode in (
+        (stock, lambda: stock(input_ids).last_hidden_state),
+        (full, lambda: full(input_ids, piece_lengths)),
+        (encoder, lambda: encoder(input_ids, piece_lengths)),
     ):
-        with torch.no_grad():
-            exact = encode()
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                errors.append((encode().float() - exact).square().mean().sqrt())
-    assert max(errors[1:]) < 2 * errors[0]
+        exact = answer(module, encode)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = answer(module, encode)
+        errors.append([(r - e).norm() / e.norm() for r, e in zip(rough, exact, strict=True)])
+    for plain, *ours in zip(*errors, strict=True):
+        assert max(ours) < 2 * plain
 
 
-def test_logn_scales_what_the_first_piece_sees():
+@pytest.mark.parametrize(("multiple", "length"), [(1, 30), (256, 256)])
+def test_logn_scales_what_the_first_piece_sees(multiple, length):
     config = tiny_config("bert", num_hidden_layers=1)
     stock = stock_encoder(config)
     input_ids, piece_lengths = random_pieces([30], pad=0)
     plain = same_weights(stock, EncoderSettings(logn=False, lora=None))
-    scaled = same_weights(stock, EncoderSettings(logn=True, lora=None))
-    factor = math.log(30) / math.log(512)
+    scaled = same_weights(stock, EncoderSettings(logn_multiple=multiple, lora=None))
+    factor = math.log(length) / math.log(512)
     attention = plain.model.encoder.layer[0].attention.self
     with torch.inference_mode():
         expected_rest = plain(input_ids, piece_lengths)[:, 1:]

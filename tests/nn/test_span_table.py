@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spacy_sener.nn import band, biaffine, strips
-from spacy_sener.nn.scoring import ScoredRows, span_loss, span_scores
+from spacy_sener.nn import band, biaffine, boundaries, strips
+from spacy_sener.nn.scoring import ScoredPairs, ScoredRows, span_loss, span_scores
 from spacy_sener.nn.span_table import SpanTable
 
 
@@ -30,7 +30,15 @@ def make_head(window: int, columns: str = "paper", **options: float) -> SpanTabl
     return head
 
 
-@pytest.mark.parametrize("columns", ["paper", "released"])
+def logits_of(head: SpanTable, *args: torch.Tensor, recompute: bool = False) -> torch.Tensor:
+    """The logits alone, where there is evidence beside them."""
+    answer = head(*args, recompute=recompute)
+    return answer if head.boundaries is None else answer[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "with_boundaries"), [("paper", False), ("released", False), ("paper", True)]
+)
 @settings(max_examples=15)
 @given(
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=3),
@@ -40,10 +48,16 @@ def make_head(window: int, columns: str = "paper", **options: float) -> SpanTabl
     seed=st.integers(0, 99),
 )
 def test_equals_the_dense_table_with_gradients(
-    columns: str, lengths: list[int], window: int, cells: int, recompute: bool, seed: int
+    columns: str,
+    with_boundaries: bool,
+    lengths: list[int],
+    window: int,
+    cells: int,
+    recompute: bool,
+    seed: int,
 ) -> None:
     torch.manual_seed(seed)
-    head = make_head(window, columns).double()
+    head = make_head(window, columns, boundaries=with_boundaries).double()
     params = dense.params_of(head)
     n_tokens = max(lengths)
     tokens = torch.randn(len(lengths), n_tokens, 5, dtype=torch.float64, requires_grad=True)
@@ -56,14 +70,17 @@ def test_equals_the_dense_table_with_gradients(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(biaffine, "BLOCK_SIZE", 3)
         patch.setitem(strips.CELLS_AT_ONCE, "cpu", cells)
-        logits = head(tokens, torch.tensor(lengths), recompute=recompute)
+        logits = logits_of(head, tokens, torch.tensor(lengths), recompute=recompute)
         (logits * weight).sum().backward()
     torch.testing.assert_close(logits, torch.stack(expected))
 
     (torch.stack(expected) * weight).sum().backward()
     torch.testing.assert_close(tokens.grad, same_tokens.grad)
     for name, parameter in head.named_parameters():
-        torch.testing.assert_close(parameter.grad, params[name].grad, msg=name)
+        if name.startswith("boundaries.pairs"):  # which spans of the table do not need
+            assert not parameter.grad.any()
+        else:
+            torch.testing.assert_close(parameter.grad, params[name].grad, msg=name)
 
 
 def test_batch_mates_and_padding_change_nothing() -> None:
@@ -88,7 +105,9 @@ def whole(parts: Iterable[ScoredRows], lengths: list[int], window: int) -> torch
     return scores
 
 
-@pytest.mark.parametrize("average", ["logits", "probabilities"])
+@pytest.mark.parametrize(
+    ("average", "with_boundaries"), [("logits", False), ("probabilities", False), ("logits", True)]
+)
 @settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=4),
@@ -96,18 +115,49 @@ def whole(parts: Iterable[ScoredRows], lengths: list[int], window: int) -> torch
     cells=st.sampled_from([1, 60, 2**15]),
 )
 def test_streamed_scores_are_those_of_the_logits(
-    average: str, lengths: list[int], window: int, cells: int
+    average: str, with_boundaries: bool, lengths: list[int], window: int, cells: int
 ) -> None:
     torch.manual_seed(0)
-    head = make_head(window).eval()
+    head = make_head(window, boundaries=with_boundaries).eval()
     tokens, token_lengths = torch.randn(len(lengths), max(lengths), 5), torch.tensor(lengths)
-    logits = head(tokens, token_lengths)
+    logits = logits_of(head, tokens, token_lengths)
     valid = band.valid_cells(token_lengths, max(lengths), window)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(strips.CELLS_AT_ONCE, "cpu", cells)
         parts = list(head.stream(tokens, token_lengths, average=average))
     expected = span_scores(logits, None, valid, average=average)
     torch.testing.assert_close(whole(parts, lengths, window), expected, atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=25)
+@given(
+    lengths=st.lists(st.integers(1, 14), min_size=1, max_size=4),
+    window=st.integers(0, 5),
+    extra=st.integers(1, 8),
+)
+def test_every_text_streams_its_spans_beyond_the_window(
+    lengths: list[int], window: int, extra: int
+) -> None:
+    torch.manual_seed(0)
+    head = make_head(window, boundaries=True, reach=window + extra).eval()
+    tokens, token_lengths = torch.randn(len(lengths), max(lengths), 5), torch.tensor(lengths)
+    with pytest.MonkeyPatch.context() as patch:  # all tokens are tried
+        patch.setattr(boundaries, "GATE", 0.0)
+        patch.setattr(boundaries, "SHARE_TRIED", 1.0)
+        parts = list(head.stream(tokens, token_lengths, average="logits"))
+    found = [
+        (part.text, *span)
+        for part in parts
+        if isinstance(part, ScoredPairs)
+        for span in zip(part.starts.tolist(), part.ends.tolist(), part.labels.tolist(), strict=True)
+    ]
+    assert sorted(found) == [
+        (text, i, j, label)
+        for text, n_tokens in enumerate(lengths)
+        for i in range(n_tokens)
+        for j in range(i + window + 1, min(n_tokens, i + window + extra + 1))
+        for label in range(3)
+    ]
 
 
 def test_recomputing_draws_the_same_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +230,16 @@ def test_prior_becomes_the_first_answer() -> None:
     logits = head(torch.randn(1, 6, 5), torch.tensor([6]))
     cells = logits[band.valid_cells(torch.tensor([6]), 6, 3)]
     torch.testing.assert_close(cells.sigmoid(), prior.expand_as(cells))
+
+
+def test_prior_is_the_first_answer_of_single_tokens_with_boundaries() -> None:
+    head = make_head(3, boundaries=True)
+    nn.init.zeros_(head.output.weight)
+    nn.init.zeros_(head.boundaries.marks.weight)
+    prior = torch.tensor([0.5, 0.01, 1e-5])
+    head.set_prior(prior, torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.01], [0.5, 0.02, 0.4]]))
+    logits, _ = head(torch.randn(1, 6, 5), torch.tensor([6]))
+    torch.testing.assert_close(logits[0, :, 3].sigmoid(), prior.expand(6, 3))
 
 
 @pytest.mark.parametrize("prior", [[0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 1.0, 0.5]])

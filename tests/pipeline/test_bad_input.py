@@ -315,6 +315,7 @@ def test_the_base_of_a_small_save_is_gone(tiny_encoder: Path, tmp_path: Path) ->
         {"set_ents": "maybe"},
         {"max_pieces": SPAN_WINDOW + 2},
         {"max_pieces": -1},
+        {"max_pieces": 3, "model": {**MODEL, "span_window": 0}},
         {"model": {**MODEL, "average": "both"}},
         {"model": {**MODEL, "columns": "both"}},
     ],
