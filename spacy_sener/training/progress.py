@@ -63,8 +63,8 @@ class Progress:
             yield from batcher(examples)
             epoch += 1
             if epoch > len(self.epochs):
-                end = python_state()
-                self.epochs.append(end if end != begin else None)
+                now = python_state()
+                self.epochs.append(now if now != begin else None)
             elif (end := self.epochs[epoch - 1]) is not None:
                 set_python_state(end)
 
