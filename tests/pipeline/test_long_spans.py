@@ -77,6 +77,24 @@ def test_learns_blocks_beyond_the_window_and_spans_inside_them(trained: Language
         assert found(trained(example.predicted)) == expected
 
 
+def test_blocks_of_documents_that_are_read_at_once_are_not_mixed_up(trained: Language) -> None:
+    rng = random.Random(2)
+    # Of one length, so that nothing but the answers tells them apart.
+    sizes = {REACH: 1, 9: 6, 5: 12}
+    docs = [
+        document(trained, rng, before, size, 40 - before - size).predicted
+        for size, before in sizes.items()
+    ]
+    sener: Any = trained.get_pipe("sener")
+    before, sener.model.attrs["max_pieces"] = sener.model.attrs["max_pieces"], 400
+    try:
+        together = [found(doc) for doc in trained.pipe([doc.copy() for doc in docs])]
+    finally:
+        sener.model.attrs["max_pieces"] = before
+    assert together == [found(trained(doc)) for doc in docs]
+    assert all(len(spans) == 2 for spans in together)
+
+
 def test_no_block_is_lost_or_doubled_at_the_edge_of_a_window(trained: Language) -> None:
     # 80 pieces a window: three windows or more, with edges that pass over the block. How sure the
     # small model is of a block does not matter here.
