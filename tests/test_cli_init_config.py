@@ -266,6 +266,12 @@ def test_steps_follow_from_documents() -> None:
     assert "components.sener.model.recompute" not in steps  # no window of segments is long
 
 
+def test_small_updates_are_hardly_clipped() -> None:
+    for gpu, clip in ((False, 100.0), (True, None)):  # None: the optimizer's default
+        settings = values_of(Advisor(corpus({400: 50}, A={20: 50}), SMALL, gpu=gpu))
+        assert settings.get("training.optimizer.grad_clip") == clip
+
+
 def test_the_papers_training_for_the_papers_corpus() -> None:
     """16 documents in an update and 30 epochs: 3,936 updates in the paper."""
     paper = corpus({433: 2_099}, A={12: 20_000})

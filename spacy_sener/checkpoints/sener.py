@@ -77,9 +77,8 @@ def load_sener_checkpoint(
     n_layers = {"num_hidden_layers": config.num_hidden_layers}
     shapes = wanted(build, n_layers=n_layers, n_weights=len(state), what="encoder_config")
     for name in state:
-        if (
-            name.endswith(".positions") and state[name].ndim
-        ):  # one table of 512 positions serves every window
+        # One table of 512 positions serves every window.
+        if name.endswith(".positions") and state[name].ndim:
             state[name] = state[name][: 2 * span_window + 1]
     check(state, shapes, names, against="encoder_config, labels and span_window")
     module = build()
