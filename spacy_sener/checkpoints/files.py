@@ -12,8 +12,8 @@ import safetensors
 import torch
 from torch import Tensor
 
-from ..corpora.report import printable
 from ..corpora.unique_keys import unique_keys
+from ..printable import printable
 
 State = dict[str, Tensor]
 

@@ -14,7 +14,8 @@ from wasabi import msg
 from ..corpora import brat, uima
 from ..corpora.files import plain_suffix
 from ..corpora.readers import FORMATS, read_docs
-from ..corpora.report import Report, printable
+from ..corpora.report import Report
+from ..printable import printable
 from .messages import print_lines
 from .options import blank
 

@@ -11,12 +11,12 @@ from spacy.util import fix_random_seed, load_model
 from wasabi import msg
 
 from ..corpora.files import check_folder
-from ..corpora.report import printable
 from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
+from ..printable import printable
 from .app import app
 from .options import Code, UseGPU, setup_gpu
 

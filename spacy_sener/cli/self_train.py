@@ -15,8 +15,8 @@ from wasabi import msg
 from ..corpora.docbin import read_examples, require_docbin
 from ..corpora.files import check_file, folder_written_whole, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
-from ..corpora.report import printable
 from ..evaluation.markdown import percent
+from ..printable import printable
 from ..self_training import Settings, self_train
 from .app import app
 from .options import Code, UseGPU, setup_gpu

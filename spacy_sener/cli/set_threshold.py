@@ -11,12 +11,12 @@ from spacy.util import load_model
 from wasabi import msg
 
 from ..corpora.files import create_text, files_written_whole
-from ..corpora.report import printable
 from ..evaluation.confidence import best_point
 from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.predictions import Run, from_pipeline, keeps_by_score, require_spans, writer
 from ..evaluation.report import evaluate
+from ..printable import printable
 from .app import app
 from .options import Code, UseGPU, setup_gpu
 

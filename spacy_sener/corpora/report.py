@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
+from ..printable import printable
+
 N_EXAMPLES = 3
 # So many names of documents are kept, to know one that comes again.
 MAX_NAMES = 1_000_000
@@ -123,11 +125,6 @@ class Report:
         """All problems as one message."""
         counts = f"{self.problems.total()} problems with the annotations of {source}:"
         return "\n".join([counts, *self.problem_lines()])
-
-
-def printable(text: str) -> str:
-    """The text with escapes for what a terminal would obey or not show."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _shown(item: object) -> str:
