@@ -100,9 +100,10 @@ def train(
                 if is_written:
                     writer.write(with_state=True, is_best=bool(is_best))
                     info["output_path"] = str(writer.last)
-                before = random_state()
+                before = random_state() if is_written else None
                 log_step(info if is_best is not None else None)
-                if is_written and random_state() != before:  # MLflow's loads a pipeline, and draws
+                # MLflow's loads a pipeline, and draws.
+                if before is not None and random_state() != before:
                     writer.write(with_state=True)
                 if asked is not None:
                     return asked
