@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from spacy.tokens import Doc
@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .encoders import build_encoder, encoder_spec, own_spec
+from .nn.attention_pattern import AttentionKind
+from .nn.bispa import Columns
 from .nn.encoder import EncoderSettings
 from .nn.lora import LoRA
-from .nn.scoring import ScoredRows
+from .nn.scoring import Average, ScoredRows
 from .nn.sener import SeNER
 from .nn.span_table import SpanTable
 from .nn.word_masking import WordMasking
@@ -24,7 +26,7 @@ from .pieces import PieceTokenizer
 from .progress import tracked
 from .shim import Spec, TorchShim, torch_shim
 from .types import Initialization, SpanBand, SpanPairs, SpanRows, Window
-from .windows import group_windows, make_windows, padded_size
+from .windows import MAX_PIECES, group_windows, make_windows, padded_size
 
 # In training it gives SpanBands, and takes the gradients of their logits, and of their evidence
 # if there is any. In prediction, where nobody needs a whole band, it gives SpanRows and SpanPairs.
@@ -32,15 +34,10 @@ SpanModel = Model[Sequence[Doc], Any]
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 # What a SpanModel gives, and the callback that takes the gradients of the logits.
 Answer = tuple[Iterable[Any], Callable[[Sequence[Any]], Sequence[Doc]]]
-Average = Literal["logits", "probabilities"]
-Columns = Literal["paper", "released"]
-
-# Pieces a window holds where the component's `max_pieces` does not say otherwise.
-MAX_PIECES = 2048
 
 
 def build_arrow_encoder_v1(
-    attention: Literal["arrow", "sliding", "full"] = "arrow",
+    attention: AttentionKind = "arrow",
     piece_window: int = 128,
     logn: bool = True,
     logn_multiple: int = 1,

@@ -23,14 +23,12 @@ from .prompted import Markers, Prompted, PromptedWindow, group_prompted, lay_out
 from .shim import Spec, TorchShim, torch_shim
 from .sources import resolve_source
 from .types import Floats
-from .windows import padded_size
+from .windows import MAX_PIECES, padded_size
 from .words import WordKind
 
 # Gives a MarkedBatch, and in training takes the gradients of the logits of its bands.
 MarkModel = Model[Sequence[Prompted], Any]
 
-# Pieces a window holds where the component's `max_pieces` does not say otherwise.
-MAX_PIECES = 2048
 N_MARKS = 3  # start, end, inside
 LABEL_PIECE, END_PIECE = "<<ENT>>", "<<SEP>>"  # the authors', in networks that are made here
 

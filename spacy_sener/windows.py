@@ -14,6 +14,8 @@ from .pieces import PieceTokenizer
 from .types import Ints, Window
 
 SPECIAL_PIECES = 2  # [CLS] and [SEP]
+MAX_PIECES = 2048
+"""Of a window, where the component's `max_pieces` does not say otherwise."""
 
 
 class Sized(Protocol):
