@@ -195,6 +195,15 @@ def test_gradient_of_tok2vec_is_that_of_finite_differences(max_pieces: int) -> N
     assert numeric == pytest.approx(expected, rel=0.02)
 
 
+def test_half_precision_learns_nearly_the_same() -> None:
+    histories = []
+    for mixed_precision in (False, True):
+        nlp = pipeline(shared=False, mixed_precision=mixed_precision)
+        histories.append(train(nlp, examples(nlp), 4))
+    assert histories[0] == pytest.approx(histories[1], rel=0.1)
+    assert histories[0] != pytest.approx(histories[1], rel=1e-5)
+
+
 def test_frozen_tok2vec_stays() -> None:
     nlp = pipeline(shared=True)
     before = tok2vec_params(nlp, shared=True)

@@ -270,6 +270,9 @@ def test_recomputing_in_half_precision_learns_the_same(tiny_encoder: Path) -> No
         model = {**MODEL, "mixed_precision": True, "recompute": recompute}
         histories.append(train(make_nlp(tiny_encoder, model), 4))
     assert histories[0] == pytest.approx(histories[1], rel=1e-3)
+    whole = train(make_nlp(tiny_encoder, MODEL), 4)
+    assert histories[0] == pytest.approx(whole, rel=0.1)
+    assert histories[0] != pytest.approx(whole, rel=1e-5)
 
 
 def test_recomputing_can_be_switched_on_for_a_saved_pipeline(
