@@ -11,13 +11,14 @@ import argparse
 import json
 import pickle
 import random
-import resource
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks import memory
 from spacy_sener.annotate.documents import find_files, read_blocks
 from spacy_sener.annotate.output import FORMATS, opened
 from spacy_sener.annotate.worker import Done
@@ -48,7 +49,7 @@ def write_input(path: Path, options: argparse.Namespace) -> tuple[Path, float]:
 def measure(source: Path, output: Path, file_format: str, n_spans: int) -> None:
     """Read, send, receive and write all of it, as a run does, and print the time of each."""
     seconds = {"read": 0.0, "send": 0.0, "receive": 0.0, "write": 0.0}
-    n_docs, n_bytes = 0, 0
+    n_docs = 0
 
     def timed(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         begin = time.process_time()
@@ -57,19 +58,22 @@ def measure(source: Path, output: Path, file_format: str, n_spans: int) -> None:
         return result
 
     blocks = read_blocks(source, find_files(source), text_key="text", block_size=1000)
-    with opened(output, {}, file_format=file_format, with_text=False) as written:
+    memory.reset_peak()
+    with ExitStack() as files:
+        written = files.enter_context(opened(output, {}, file_format=file_format, with_text=False))
         while (block := timed("read", next, blocks, None)) is not None:
             timed("send", pickle.dumps, block.items)
             answers = pickle.dumps(Done([row(item.place, n_spans) for item in block.items]))
             done = timed("receive", pickle.loads, answers)
             timed("write", written.write, block.number, done.answers)
             n_docs += len(block.items)
+        timed("write", files.close)
     n_bytes = sum(part.stat().st_size for part in output.glob("part-*"))
     each = ", ".join(f"{name} {1e6 * value / n_docs:.0f}" for name, value in seconds.items())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"{file_format}: {n_docs / sum(seconds.values()):,.0f} documents a second; microseconds "
-        f"for one: {each}; {n_bytes / n_docs:.0f} bytes for one; {peak:.2f} GB at the peak"
+        f"for one: {each}; {n_bytes / n_docs:.0f} bytes for one; {memory.peak() / 1e9:.2f} GB at "
+        "the peak"
     )
 
 

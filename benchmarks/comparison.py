@@ -110,7 +110,8 @@ def growth_goals(results: Sequence[Measurement]) -> Iterator[Goal]:
         own = {each.subject.length: each for each in results if each.subject.name == name}
         if name.startswith("ours"):
             time = _growth({n_tokens: each.median for n_tokens, each in own.items()})
-            memory = _growth({n_tokens: each.over_base for n_tokens, each in own.items()})
+            known = {n_tokens: each for n_tokens, each in own.items() if each.seconds}
+            memory = _growth({n_tokens: each.over_base for n_tokens, each in known.items()})
             yield Goal(f"{name}: largest time(2L) / time(L)", time, LINEAR)
             yield Goal(f"{name}: largest memory(2L) / memory(L)", memory, LINEAR)
 

@@ -1,11 +1,13 @@
 """The machine and the software that numbers were measured with."""
 
 import platform
+import shutil
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks import memory
-from benchmarks.measure import environment
+from benchmarks.measure import ROOT, environment
 
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 PACKAGES = ("torch", "transformers", "peft", "spacy", "gliner", "spacy-sener")
@@ -22,12 +24,28 @@ def describe(threads: int, device: str = "cpu") -> dict[str, str]:
         "OMP_WAIT_POLICY": environment(threads)["OMP_WAIT_POLICY"],
         "Python": platform.python_version(),
         **{name: installed for name in PACKAGES if (installed := _version(name))},
+        "code": revision() or "of no checkout",
     }
     if device == "cuda":
         import torch
 
         facts["GPU"] = torch.cuda.get_device_name()
     return facts
+
+
+def revision() -> str | None:
+    """What git calls the code that runs; None outside of a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    done = subprocess.run(  # noqa: S603 (fixed arguments, and no shell)
+        [git, "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,  # it fails outside of a checkout
+    )
+    return done.stdout.strip() or None
 
 
 def dtypes() -> list[str]:

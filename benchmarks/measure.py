@@ -17,8 +17,11 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import memory
+from benchmarks.worker import OUT_OF_MEMORY
 
 ROOT = Path(__file__).resolve().parents[1]
+NOT_TRIED = "not tried"
+"""With this begins the problem of a subject that had no process."""
 ALLOCATORS = {
     "default": {},
     # glibc keeps freed memory in place of giving it back and asking for zeroed pages again.
@@ -87,6 +90,11 @@ class Measurement:
     def over_base(self) -> int:
         """Bytes of the peak over the loaded process."""
         return self.peak_bytes - self.base_bytes
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether that is its problem, as far as it can tell."""
+        return str(self.problem).startswith((OUT_OF_MEMORY, "died (killed"))
 
     def detail(self, name: str) -> float:
         """Median over the passes of one of the further numbers."""
@@ -206,6 +214,15 @@ def alternate_fresh(group: Sequence[Subject], *, passes: int, threads: int) -> l
 
 
 def _alternate(group: Sequence[Subject], threads: int) -> list[Measurement]:
+    """One that ran out of memory is measured again alone: the others hold theirs meanwhile."""
+    together = _take_turns(group, threads)
+    return [
+        _take_turns([each.subject], threads)[0] if len(group) > 1 and each.lacked_memory else each
+        for each in together
+    ]
+
+
+def _take_turns(group: Sequence[Subject], threads: int) -> list[Measurement]:
     workers: list[Worker] = []
     rounds = max((subject.warmups + subject.passes for subject in group), default=0)
     bar = tqdm(total=rounds * len(group), desc=_title(group), unit="pass", disable=not group)
@@ -233,15 +250,18 @@ def _title(group: Sequence[Subject]) -> str:
 
 def _joined(subject: Subject, runs: Sequence[Measurement]) -> Measurement:
     """The passes of several processes as one measurement; memory is the median over them."""
-    return Measurement(
+    done = [run for run in runs if run.seconds]
+    joined = Measurement(
         subject=subject,
-        seconds=[seconds for run in runs for seconds in run.seconds],
-        base_bytes=int(statistics.median(run.base_bytes for run in runs)),
-        peak_bytes=int(statistics.median(run.peak_bytes for run in runs)),
-        kept_bytes=int(statistics.median(run.kept_bytes for run in runs)),
-        details=[detail for run in runs for detail in run.details],
+        seconds=[seconds for run in done for seconds in run.seconds],
+        details=[detail for run in done for detail in run.details],
         problem=next((run.problem for run in runs if run.problem), None),
     )
+    if done:
+        joined.base_bytes = int(statistics.median(run.base_bytes for run in done))
+        joined.peak_bytes = int(statistics.median(run.peak_bytes for run in done))
+        joined.kept_bytes = int(statistics.median(run.kept_bytes for run in done))
+    return joined
 
 
 def _out_of_reach(subject: Subject, results: Sequence[Measurement]) -> str | None:
@@ -250,11 +270,13 @@ def _out_of_reach(subject: Subject, results: Sequence[Measurement]) -> str | Non
     if subject.growth is None or not earlier:
         return None
     shorter = earlier[-1]
+    problem, length = str(shorter.problem), shorter.subject.length
     if shorter.median is None:
-        return shorter.problem
-    growth = (subject.length / shorter.subject.length) ** subject.growth
+        known = problem.startswith(NOT_TRIED)
+        return problem if known else f"{NOT_TRIED}: at {length:,} tokens {problem}"
+    growth = (subject.length / length) ** subject.growth
     if (needed := shorter.over_base * growth) > memory.total():
-        return f"needs about {needed / 1e9:.0f} GB"
+        return f"{NOT_TRIED}: {needed / 1e9:.0f} GB or more"
     if (seconds := shorter.median * growth) > subject.limit:
-        return f"not tried: {seconds:.0f} s a pass or more"
+        return f"{NOT_TRIED}: {seconds:.0f} s a pass or more"
     return None

@@ -75,8 +75,9 @@ def _facts(machine: dict[str, str]) -> str:
 
 
 def seconds(result: Measurement) -> str:
-    """Median, or why there is none."""
-    return result.problem or "-" if result.median is None else f"{result.median:.3g}"
+    """Median, and why passes are missing, if some are."""
+    known = [] if result.median is None else [f"{result.median:.3g}"]
+    return "; ".join([*known, *filter(None, [result.problem])]) or "-"
 
 
 def spread(result: Measurement) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 from benchmarks import memory
 
+OUT_OF_MEMORY = "out of memory"
+"""With this begins what `describe` says of an error that was for want of memory."""
 Pass = Callable[[], Any]
 """One repetition of what is measured. If it returns a dictionary of numbers, they are kept."""
 
@@ -95,9 +97,9 @@ def describe(error: Exception) -> str:
     """Why a subject failed, in a few words."""
     message = " ".join(str(error).split())
     if asked := re.search(r"tried to allocate (\d+) bytes", message):
-        return f"out of memory: asked for {int(asked[1]) / 1e9:.1f} GB more"
+        return f"{OUT_OF_MEMORY}: asked for {int(asked[1]) / 1e9:.1f} GB more"
     if isinstance(error, MemoryError) or "out of memory" in message.lower():
-        return f"out of memory: {message}"[:120].rstrip(": ")
+        return f"{OUT_OF_MEMORY}: {message}"[:120].rstrip(": ")
     return f"failed: {type(error).__name__}: {message}"[:200]
 
 

@@ -7,7 +7,6 @@ not changed since it was made is not repeated.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import signal
@@ -16,44 +15,51 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import srsly
 from tqdm import tqdm
 
-from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings, dev_file, train_file
-from benchmarks.accuracy.methods import FOLDER
-from benchmarks.accuracy.run import Settings, write
+from benchmarks.accuracy.corpora import corpus_settings
+from benchmarks.accuracy.plans import Entry, group_names, plan, read_group
+from benchmarks.accuracy.run import Settings, write_problem
 from benchmarks.accuracy.tables import write_page
 from benchmarks.measure import ALLOCATORS, ROOT, environment
 
-GROUPS = FOLDER / "experiments"
-SPACY_METHOD = "benchmarks.accuracy.methods:SpacyMethod"
 RESULTS = ROOT / "benchmarks" / "results" / "accuracy"
 
 
 def main() -> None:
     options = parser()
     arguments = options.parse_args()
-    entries = srsly.read_yaml(GROUPS / f"{arguments.group}.yml")
+    entries = read_group(arguments.group)
     names = arguments.methods or list(entries)
     if unknown := sorted(set(names) - set(entries)):
         options.error(f"{arguments.group} has no {unknown}; it has {list(entries)}")
+    if other_budget(arguments) and arguments.output == RESULTS:
+        options.error(
+            "--updates is not what corpora.yml has: give an --output, as the reports would take "
+            f"the place of those in {RESULTS}"
+        )
     due = plans(arguments, {name: entries[name] for name in names})
-    pages = (arguments.output, arguments.group, list(corpus_settings()), list(entries))
     failed = []
     with ThreadPoolExecutor(arguments.at_once) as pool:
         runs = pool.map(lambda each: in_a_process(each, arguments.data, arguments.output), due)
         for failure in tqdm(runs, total=len(due), unit="run"):
             failed += [failure] if failure else []
-            write_page(*pages)  # there is something to read before all is done
-    page = write_page(*pages)
-    print(page or "There are no results yet.")
+            write_page(arguments.output, arguments.group)  # to be read before all is done
+    # A method may be in several groups.
+    pages = {name: write_page(arguments.output, name) for name in group_names()}
+    print(pages[arguments.group] or "There is no page yet: it takes reports of two methods.")
     if failed:
         sys.exit("These runs failed: " + "; ".join(failed))
 
 
-def plans(arguments: argparse.Namespace, entries: dict[str, dict[str, Any]]) -> list[Settings]:
+def other_budget(arguments: argparse.Namespace) -> bool:
+    """Whether another number of updates is asked for than some corpus has."""
+    asked, settings = arguments.updates, corpus_settings()
+    return asked is not None and any(settings[name].updates != asked for name in arguments.corpora)
+
+
+def plans(arguments: argparse.Namespace, entries: dict[str, Entry]) -> list[Settings]:
     """The runs that are asked for and not done, seed by seed."""
     asked = [
         plan(
@@ -74,14 +80,15 @@ def plans(arguments: argparse.Namespace, entries: dict[str, dict[str, Any]]) -> 
 def parser() -> argparse.ArgumentParser:
     """The options."""
     names = list(corpus_settings())
-    groups = sorted(path.stem for path in GROUPS.glob("*.yml") if path.stem != "corpora")
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_argument("data", type=_absolute, metavar="DATA")
-    options.add_argument("--group", choices=groups, default="peers", help="a file of experiments")
+    options.add_argument(
+        "--group", choices=group_names(), default="peers", help="a file of experiments"
+    )
     options.add_argument("--corpora", nargs="+", choices=names, default=names)
     options.add_argument("--methods", nargs="+", help="of the group; all, if not given")
     options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="a run each")
@@ -89,31 +96,6 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--output", type=_absolute, default=RESULTS, help="folder of the reports")
     options.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread")
     return options
-
-
-def plan(
-    folder: Path,
-    corpus: CorpusSettings,
-    method: str,
-    entry: dict[str, Any],
-    *,
-    seed: int,
-    updates: int,
-) -> Settings:
-    """A run, from its entry in a file of `experiments`."""
-    arguments = {key: value for key, value in entry.items() if key != "program"}
-    files = [train_file(folder), dev_file(folder)]
-    files += [FOLDER / entry["config"]] if "config" in entry else []
-    return Settings(
-        corpus=folder.name,
-        method=method,
-        program=entry.get("program", SPACY_METHOD),
-        arguments=arguments,
-        corpus_settings=asdict(corpus),
-        updates=updates,
-        seed=seed,
-        checksums={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-    )
 
 
 def folder_of(settings: Settings, output: Path) -> Path:
@@ -124,8 +106,8 @@ def folder_of(settings: Settings, output: Path) -> Path:
 def in_a_process(settings: Settings, data: Path, output: Path) -> str | None:
     """Do a run in a new process with one thread. Returns its name if it fails.
 
-    One that the system kills is taken to have needed too much memory: the run sees to it that it is
-    the first to be killed then.
+    That it was killed is noted as its result, but it is not done: it may have been for want of
+    memory that other programs took.
     """
     folder = folder_of(settings, output)
     command = [sys.executable, "-m", "benchmarks.accuracy.run", json.dumps(asdict(settings))]
@@ -140,8 +122,7 @@ def in_a_process(settings: Settings, data: Path, output: Path) -> str | None:
         command, cwd=ROOT, env=os.environ | variables, check=False
     )
     if done.returncode == -signal.SIGKILL:
-        write({"problem": "out of memory: killed by the system"}, settings, folder)
-        return None
+        write_problem("killed by the system, as where memory runs out", settings, folder)
     return f"{folder} (exit status {done.returncode})" if done.returncode else None
 
 

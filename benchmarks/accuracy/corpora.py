@@ -19,7 +19,7 @@ from spacy_sener.extensions import LABELS
 
 KEY = "sc"
 """Where gold and predicted spans are in `doc.spans`."""
-SETTINGS = Path(__file__).parent / "experiments" / "corpora.yml"
+SETTINGS = Path(__file__).parent / "corpora.yml"
 
 
 @dataclass(frozen=True)

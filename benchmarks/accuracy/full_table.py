@@ -14,20 +14,10 @@ text after the other. Both score a span by the mean of its probabilities in the 
 Sizes. The authors ran CNN-NER, over encoders 768 wide, with ends of 200 to 400, tables of 120 to
 200 and 2 or 3 convolutions. Over MiniLM, 384 wide, `configs/cnn_ner.cfg` has ends of 100, tables of
 32 and 3 convolutions: twice the width of `configs/sener.cfg`, as a convolution costs less than
-attention. Tables of 64, half of the authors' narrowest, take more than twice the time; a method's
-`overrides` can ask for them. Of UTC-IE, SeNER's table is the banded version: its widths are those
-of `configs/sener.cfg`, with 2 layers.
+attention. A method's `overrides` can ask for wider ones. Of UTC-IE, SeNER's table is the banded
+version: its widths are those of `configs/sener.cfg`, with 2 layers.
 
-Seconds of a processor for an update, and GB over what the pipeline takes, of a text of 450 tokens
-and of one of 700, with MiniLM, on one thread of a busy machine. Where there are two times, the
-lower one is with an allocator that keeps freed memory, as are the other peers' of 700 tokens:
-
-    table, layers       450 tokens        700 tokens
-    CNN-NER  32, 3      1.9 s    1.3 GB    4.5 s  2.6 GB
-    CNN-NER  64, 3      4 / 6 s  1.9 GB   11 s    4.0 GB
-    UTC-IE   16, 2      2.8 s    1.5 GB    7.7 s  3.4 GB
-    UTC-IE   32, 2      4.5 s    2.4 GB
-    SeNER    16, 1      1.2 s    0.8 GB    1.9 s  1.0 GB
+What they cost stands beside their figures in the results of the group "peers".
 """
 
 from collections.abc import Callable, Iterator

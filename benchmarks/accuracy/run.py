@@ -5,8 +5,6 @@ Its arguments are the settings as JSON, the folder of the corpus, and the folder
 
 import json
 import pkgutil
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,8 +22,8 @@ from benchmarks import memory
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, Data, read_corpus
 from benchmarks.accuracy.methods import LOWEST_SCORE, Method
 from benchmarks.accuracy.thresholds import above, label_thresholds
-from benchmarks.measure import ROOT
-from benchmarks.worker import describe
+from benchmarks.machine import revision
+from benchmarks.worker import OUT_OF_MEMORY, describe
 from spacy_sener.evaluation.predictions import Run
 from spacy_sener.evaluation.report import FILE_NAME, VERSION, evaluate
 
@@ -54,7 +52,8 @@ class Settings:
     def is_done(self, output: Path) -> bool:
         """Whether the folder has the result of these very settings."""
         path = output / "settings.json"
-        return path.exists() and srsly.read_json(path) == asdict(self)
+        has_both = path.exists() and (output / FILE_NAME).exists()
+        return has_both and srsly.read_json(path) == asdict(self)
 
 
 class OutOfMemoryError(Exception):
@@ -72,40 +71,30 @@ def main() -> None:
     except OutOfMemoryError as error:
         figures = {"problem": str(error)}
     write({**figures, "corpus": data.to_json(), "code": code}, settings, output)
+    # It comes last, as a mark that all is there.
+    srsly.write_json(output / "settings.json", asdict(settings))
 
 
 def write(figures: dict[str, Any], settings: Settings, output: Path) -> None:
-    """Leave the report and the settings in a folder; these come last, as a mark that all is there.
-
-    figures: those of `run`, or "problem", why there are none.
-    """
+    """Leave the report in a folder. figures: those of `run`, or "problem", why there are none."""
     about = {"version": VERSION, "name": settings.method, "data": settings.corpus}
     budget = {"seed": settings.seed, "updates": settings.updates}
     output.mkdir(parents=True, exist_ok=True)
     srsly.write_json(output / FILE_NAME, {**about, **budget, **figures})
-    srsly.write_json(output / "settings.json", asdict(settings))
 
 
-def revision() -> str | None:
-    """What git calls the code that runs; None outside of a checkout."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    done = subprocess.run(  # noqa: S603 (fixed arguments, and no shell)
-        [git, "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,  # it fails outside of a checkout
-    )
-    return done.stdout.strip() or None
+def write_problem(problem: str, settings: Settings, output: Path) -> None:
+    """Leave a report of a run that must be done again, in place of any that was there."""
+    write({"problem": problem}, settings, output)
+    (output / "settings.json").unlink(missing_ok=True)
 
 
 def run(settings: Settings, data: Data) -> dict[str, Any]:
     """The figures of a report, with `threshold` as chosen on the documents held out.
 
-    "at_default": those of `micro` at `DEFAULT_THRESHOLD`; null without scores. "by_label": those
-    with a threshold for each label, and these; null likewise. "cost": seconds are
+    "held_out": `micro` of those documents, by which settings are to be chosen. "at_default": that
+    of dev at `DEFAULT_THRESHOLD`; null without scores. "by_label": that with a threshold for each
+    label, and these; null likewise. "cost": seconds are
     of the processor, for training as a whole, an update, and prediction; bytes are what the
     process held at most in training and in prediction.
 
@@ -117,6 +106,7 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
     with metered("prediction", data.held_out):
         predicted = list(method.predict(data.held_out))
     threshold = chosen_threshold(predicted, data.held_out) if method.has_scores else None
+    held_out = score(predicted, data.held_out, threshold=threshold, seconds=None)["micro"]
     by_label = (
         None
         if threshold is None
@@ -128,6 +118,7 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
     return {
         "model": settings.program,
         **figures,
+        "held_out": held_out,
         "at_default": None if threshold is None else at_threshold(figures, DEFAULT_THRESHOLD),
         "by_label": by_label and at_label_thresholds(predicted, data.dev, by_label, threshold),
         "cost": {
@@ -161,7 +152,7 @@ def metered(phase: str, docs: Sequence[Doc]) -> Iterator[Meter]:
         yield meter
     except (MemoryError, RuntimeError) as error:
         problem = describe(error)
-        if not problem.startswith("out of memory"):
+        if not problem.startswith(OUT_OF_MEMORY):
             raise
         longest = max(map(len, docs))
         raise OutOfMemoryError(

@@ -7,6 +7,8 @@ from typing import Any
 
 import srsly
 
+from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings
+from benchmarks.accuracy.plans import Entry, is_current, read_group
 from benchmarks.accuracy.plots import draw
 from spacy_sener.evaluation.accuracy import BUCKETS
 from spacy_sener.evaluation.compare import other_data, spread
@@ -18,16 +20,18 @@ Reports = Mapping[str, Sequence[Report]]
 """Those of the seeds of a method, by its name."""
 
 
-def write_page(
-    output: Path, group: str, corpora: Sequence[str], methods: Sequence[str]
-) -> str | None:
-    """Write `<group>.md` and its plots, of the reports there are. None: there are none."""
-    sections = [
-        section
-        for corpus in corpora
-        if (reports := read_reports(output / corpus, methods))
-        for section in _section(output, group, corpus, reports)
-    ]
+def write_page(output: Path, group: str) -> str | None:
+    """Write `<group>.md` and its plots, of the corpora for which two methods have reports.
+
+    Returns what is written, or None where there is no such corpus.
+    """
+    entries = read_group(group)
+    sections: list[str] = []
+    for corpus, settings in corpus_settings().items():
+        reports, outdated = read_reports(output / corpus, entries, settings)
+        if len(reports) > 1:
+            sections += _section(output, group, corpus, reports)
+            sections += _left_out(outdated)
     if not sections:
         return None
     page = "\n\n".join([f"# Accuracy: {escape(group)}", *sections]) + "\n"
@@ -35,13 +39,33 @@ def write_page(
     return page
 
 
-def read_reports(folder: Path, methods: Sequence[str]) -> dict[str, list[Report]]:
-    """The reports in `folder/<method>/seed-*`, of those methods that have some."""
-    found = {
-        name: [srsly.read_json(path) for path in sorted(folder.glob(f"{name}/seed-*/{FILE_NAME}"))]
-        for name in methods
-    }
-    return {name: reports for name, reports in found.items() if reports}
+def read_reports(
+    folder: Path, entries: Mapping[str, Entry], corpus: CorpusSettings
+) -> tuple[dict[str, list[Report]], list[str]]:
+    """The reports in `folder/<method>/seed-*`, of those methods that have some.
+
+    And the names of those that are of other settings than a run would have today.
+    """
+    found: dict[str, list[Report]] = {}
+    outdated = []
+    for name, entry in entries.items():
+        for path in sorted(folder.glob(f"{name}/seed-*/{FILE_NAME}")):
+            if _is_current(path.with_name("settings.json"), entry, corpus):
+                found.setdefault(name, []).append(srsly.read_json(path))
+            else:
+                outdated.append(f"{name}/{path.parent.name}")
+    return found, outdated
+
+
+def _is_current(settings: Path, entry: Entry, corpus: CorpusSettings) -> bool:
+    # A run that was killed has no settings, as it is to be done again.
+    return not settings.exists() or is_current(srsly.read_json(settings), entry, corpus)
+
+
+def _left_out(outdated: Sequence[str]) -> Iterator[str]:
+    if outdated:
+        names = ", ".join(map(escape, outdated))
+        yield f"Left out, as their settings have changed since they were run: {names}."
 
 
 def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterator[str]:
@@ -61,19 +85,24 @@ def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterato
     yield (
         "The threshold of P, R and F is the best of 0.05, 0.1, ... 0.95 on the documents held out "
         "of training. ± is the standard deviation over the seeds. 95 % of F: its interval under a "
-        "bootstrap of the documents, mean of the seeds. Types: those of which any span is found."
+        "bootstrap of the documents, mean of the seeds. Types: those of which any span is found. "
+        "F by label: with a threshold for each label that has 10 spans there, chosen likewise. F "
+        "held out: on those documents, at the threshold that is chosen by it."
     )
     yield from _pictures(output, f"{group}-{corpus}", complete)
     yield "F by length in tokens:"
     yield length_table(complete)
     yield "F by type:"
     yield type_table(complete)
-    yield "Costs, on one thread; seconds are the processor's, a GB is 1e9 bytes:"
+    yield (
+        "Costs, on one thread, the least of the seeds; seconds are the processor's, a GB is 1e9 "
+        "bytes, of the peak in training and prediction:"
+    )
     yield cost_table(complete)
 
 
 def micro_table(reports: Reports) -> str:
-    """P, R and F at the chosen threshold, and F at the default one, where there are scores."""
+    """P, R and F at the chosen threshold, and F at others, where there are scores."""
     rows = [
         [
             escape(name),
@@ -83,12 +112,15 @@ def micro_table(reports: Reports) -> str:
             _interval(each),
             _types_found(each),
             spread([report["at_default"]["f"] for report in each if report["at_default"]]),
+            spread([report["by_label"]["f"] for report in each if report.get("by_label")]),
+            # Runs from before it was kept have none.
+            spread([report["held_out"]["f"] for report in each if "held_out" in report]),
             _thresholds(each),
         ]
         for name, each in reports.items()
     ]
     header = ["Method", "Seeds", "Updates", "P", "R", "F", "95 % of F", "Types"]
-    return table([*header, "F at 0.5", "Threshold"], rows)
+    return table([*header, "F at 0.5", "F by label", "F held out", "Threshold"], rows)
 
 
 def length_table(reports: Reports) -> str:
@@ -117,35 +149,36 @@ def type_table(reports: Reports) -> str:
 
 
 def cost_table(reports: Reports) -> str:
-    """Means over the seeds."""
+    """The least of the seeds: what other programs did meanwhile only adds to it."""
     rows = [[escape(name), *_costs(each)] for name, each in reports.items()]
-    header = ["Method", "Training, minutes", "s/update", "Prediction, tokens/s"]
-    return table([*header, "GB, training", "GB, prediction"], rows)
+    header = ["Method", "Training, minutes", "s/update", "Prediction, tokens/s", "GB"]
+    return table(header, rows)
 
 
 def _costs(reports: Sequence[Report]) -> list[str]:
-    def average(name: str) -> float:
-        return mean(report["cost"][name] for report in reports)
-
+    costs = [report["cost"] for report in reports]
+    peak = min(max(cost["train_bytes"], cost["predict_bytes"]) for cost in costs)
     return [
-        f"{average('train_seconds') / 60:.1f}",
-        f"{average('update_seconds'):.2f}",
-        f"{mean(report['tokens_per_second'] for report in reports):,.0f}",
-        f"{average('train_bytes') / 1e9:.2f}",
-        f"{average('predict_bytes') / 1e9:.2f}",
+        f"{min(cost['train_seconds'] for cost in costs) / 60:.1f}",
+        f"{min(cost['update_seconds'] for cost in costs):.2f}",
+        f"{max(report['tokens_per_second'] for report in reports):,.0f}",
+        f"{peak / 1e9:.2f}",
     ]
 
 
 def _data(corpus: Mapping[str, Any]) -> str:
     """What was trained and scored on, in words."""
     segments, held_out, dev = (corpus[name] for name in ("segments", "held_out", "dev"))
-    lost = corpus["lost_spans"]
+    lost, changed = corpus["lost_spans"], corpus["problems"].items()
+    problems = "; ".join(f"{count} {kind}" for kind, count in changed)
+    problems = f" Annotations that were changed or left out: {problems}." if problems else ""
     return (
         f"Training: {segments['count']} segments of at most {segments['longest']:,} tokens, with "
         f"{segments['spans']:,} spans; {lost} more span{' is' if lost == 1 else 's are'} cut "
         f"through and not trained on. Threshold: {held_out['count']} other documents with "
         f"{held_out['spans']:,} spans. Scored: {dev['count']} whole documents of "
         f"{dev['tokens']:,} tokens, the longest of {dev['longest']:,}, with {dev['spans']:,} spans."
+        f"{problems}"
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from spacy.tokens import Doc, SpanGroup
 
 from benchmarks.accuracy.corpora import KEY, copied
+from spacy_sener.evaluation.judging import reaches
 from spacy_sener.scores import span_scores
 
 FEWEST = 10
@@ -42,7 +43,7 @@ def _above(doc: Doc, thresholds: Mapping[str, float], default: float) -> Doc:
     pairs = [
         (span, score)
         for span, score in zip(group, span_scores(group), strict=True)
-        if score is not None and score >= thresholds.get(span.label_, default)
+        if score is not None and reaches(score, thresholds.get(span.label_, default))
     ]
     copy = copied(doc, doc.vocab, spans=[span for span, _ in pairs])
     attrs = {"scores": np.array([score for _, score in pairs], dtype=np.float32)}
@@ -60,5 +61,5 @@ def _cells(docs: Sequence[Doc]) -> dict[Cell, float | None]:
 
 
 def _f_score(scores: Mapping[Cell, float], expected: set[Cell], threshold: float) -> float:
-    found = {cell for cell, score in scores.items() if score >= threshold}
+    found = {cell for cell, score in scores.items() if reaches(score, threshold)}
     return 2 * len(found & expected) / max(1, len(found) + len(expected))

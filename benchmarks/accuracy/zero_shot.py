@@ -13,6 +13,7 @@ documents held out of training.
 import argparse
 import random
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ from spacy_sener.self_training import Settings, annotate, train
 
 METHODS: dict[str, Callable[[], Method]] = {
     "gliner_multitask": lambda: SpacyMethod(config="configs/gliner_multitask.cfg"),
-    "gliner 0.2.29": GLiNERMethod,
+    "gliner": GLiNERMethod,
 }
-READINGS = Path(__file__).parent / "experiments" / "labels.yml"
+READINGS = Path(__file__).parent / "labels.yml"
 """What is read for a label, where that is not its name."""
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     result: dict[str, Any] = {
         key: value for key, value in vars(arguments).items() if key not in ("data", "output")
     }
+    result["gliner"] = version("gliner")
     result["rows"] = rows = []
     for seed in arguments.seeds:
         learned, held_out, dev, raw = documents(arguments, seed)
@@ -180,8 +182,8 @@ def page(result: dict[str, Any]) -> str:
         f"# Zero-shot: {result['test']} after {', '.join(result['train'])}\n\n"
         f"{result['updates']} updates of one segment, of at most {result['longest']} tokens, of "
         f"{data['segments']}; "
-        f"{data['test']} test documents with {data['test_spans']} spans, of labels never learned."
-        "\n\n"
+        f"{data['test']} test documents with {data['test_spans']} spans, of labels never learned. "
+        f"gliner {result['gliner']}.\n\n"
         f"{table(header, rows)}\n"
     )
 

@@ -62,6 +62,24 @@ def test_a_failure_is_told_and_stops_nobody_else(subject: Subject, problem: str)
     assert other.median >= 0.1
 
 
+def test_one_that_ran_out_of_memory_is_measured_again_alone(tmp_path: Path):
+    path = tmp_path / "first"
+    crowded = toy("crowded", arguments={"path": str(path)}, passes=2)
+    first, other = measure(crowded, toy("sleep", passes=1))
+    assert path.exists()
+    assert (first.problem, len(first.seconds)) == (None, 2)
+    assert other.problem is None
+
+
+def test_memory_of_fresh_processes_is_that_of_those_that_came_to_an_end(tmp_path: Path):
+    # The first round does not count; of the two that do one fails.
+    failing = toy("fail_at", 20, arguments={"path": str(tmp_path / "count"), "nth": 3})
+    (result,) = alternate_fresh([failing], passes=2, threads=1)
+    assert len(result.seconds) == 1
+    assert 19e6 < result.over_base < 30e6
+    assert result.problem.startswith("failed")
+
+
 def test_no_pass_begins_after_the_patience():
     (result,) = measure(toy("sleep", 2, passes=5, patience=0.3))
     assert result.problem is None
@@ -72,4 +90,13 @@ def test_what_is_out_of_reach_is_not_tried():
     groups = [[toy("sleep", length, passes=1, limit=0.5, growth=2)] for length in (1, 3)]
     shorter, longer = alternate(groups, threads=1)
     assert shorter.problem is None
-    assert longer.problem.startswith("not tried")
+    assert longer.problem == "not tried: 1 s a pass or more"
+
+
+def test_what_failed_at_a_shorter_length_is_not_tried():
+    groups = [[toy("die", length, growth=2)] for length in (1000, 2000, 4000)]
+    problems = [each.problem for each in alternate(groups, threads=1)]
+    why = "not tried: at 1,000 tokens died (exit status 3)"
+    assert problems[0].startswith("died")
+    assert problems[1] == problems[2]
+    assert problems[1].startswith(why)

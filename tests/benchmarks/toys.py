@@ -36,6 +36,24 @@ def exhaust(length: int) -> Callable[[], Any]:
     return lambda: bytearray(10**15)
 
 
+def crowded(length: int, *, path: str) -> Callable[[], None]:
+    """Ask for too much in the first process, which leaves a file, and in no other."""
+    first = Path(path)
+    if first.exists():
+        return lambda: None
+    first.touch()
+    return exhaust(length)
+
+
+def fail_at(length: int, *, path: str, nth: int) -> Callable[[], bytes]:
+    """Hold `length` megabytes, but for the nth process, which fails."""
+    with Path(path).open("a") as file:
+        file.write(".")
+    if Path(path).stat().st_size == nth:
+        raise ValueError("this one")
+    return lambda: os.urandom(length * MEGABYTE)
+
+
 def die(length: int) -> Callable[[], None]:
     """Without a word."""
     return lambda: os._exit(3)

@@ -9,18 +9,17 @@ import srsly
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import load_config, load_model_from_config
 
-from benchmarks.accuracy.__main__ import GROUPS, in_a_process, plan
+from benchmarks.accuracy.__main__ import in_a_process
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, read_corpus
 from benchmarks.accuracy.methods import SpacyMethod
-from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, revision, run, score
+from benchmarks.accuracy.plans import group_names, plan, read_group
+from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, run, score
+from benchmarks.machine import revision
 from tests.benchmarks.accuracy.learned import make_docs, write_corpus
 
 CORPUS = CorpusSettings(train=8, dev=4, longest=7, updates=3, held_out=0.25, format="tokens")
 ENTRIES = {
-    (path.stem, name): entry
-    for path in sorted(GROUPS.glob("*.yml"))
-    if path.stem != "corpora"
-    for name, entry in srsly.read_yaml(path).items()
+    (group, name): entry for group in group_names() for name, entry in read_group(group).items()
 }
 
 
@@ -57,6 +56,9 @@ def test_a_run_leaves_its_report_and_then_its_settings(
     assert in_a_process(settings, data, tmp_path) is None
     assert settings.is_done(folder)
     assert not replace(settings, updates=4).is_done(folder)
+    (folder / "report.json").rename(folder / "away.json")
+    assert not settings.is_done(folder)
+    (folder / "away.json").rename(folder / "report.json")
     report = srsly.read_json(folder / "report.json")
     assert (report["name"], report["data"], report["seed"]) == ("method", "sentences", 7)
     assert report["documents"]["count"] == 4
@@ -67,26 +69,30 @@ def test_a_run_leaves_its_report_and_then_its_settings(
     assert all(value > 0 for value in report["cost"].values())
     sizes = report["corpus"]
     assert [sizes[part]["count"] for part in ("held_out", "dev")] == [2, 4]
+    assert report["held_out"]["gold"] == sizes["held_out"]["spans"] > 0
+    assert report["by_label"]["gold"] == sizes["dev"]["spans"]
+    assert set(report["by_label"]["thresholds"].values()) == {report["threshold"]}  # few spans
     assert sizes["segments"]["longest"] <= CORPUS.longest
 
 
-@pytest.mark.parametrize(
-    ("program", "end"),
-    [
-        ("Greedy", "in training, where the longest document has 7 tokens"),
-        ("Killed", "killed by the system"),
-    ],
-)
-def test_a_run_that_needs_too_much_memory_says_so(
-    program: str, end: str, data: Path, tmp_path: Path
-):
-    settings = planned(data, {"program": f"tests.benchmarks.accuracy.learned:{program}"})
+def test_a_run_that_needs_too_much_memory_says_so(data: Path, tmp_path: Path):
+    settings = planned(data, {"program": "tests.benchmarks.accuracy.learned:Greedy"})
     assert in_a_process(settings, data, tmp_path) is None
     folder = tmp_path / "sentences" / "method" / "seed-7"
     report = srsly.read_json(folder / "report.json")
     assert report["problem"].startswith("out of memory")
-    assert report["problem"].endswith(end)
+    assert report["problem"].endswith("in training, where the longest document has 7 tokens")
     assert settings.is_done(folder)
+
+
+def test_a_run_that_was_killed_is_to_be_done_again(data: Path, tmp_path: Path):
+    settings = planned(data, {"program": "tests.benchmarks.accuracy.learned:Killed"})
+    folder = tmp_path / "sentences" / "method" / "seed-7"
+    folder.mkdir(parents=True)
+    srsly.write_json(folder / "settings.json", {"of": "an earlier run"})
+    assert "exit status -9" in in_a_process(settings, data, tmp_path)
+    assert "killed by the system" in srsly.read_json(folder / "report.json")["problem"]
+    assert not (folder / "settings.json").exists()
 
 
 def test_a_run_that_fails_is_named_and_leaves_nothing(data: Path, tmp_path: Path):

@@ -1,63 +1,125 @@
 """The page of a group of methods."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import srsly
 
-from benchmarks.accuracy.run import score
+from benchmarks.accuracy.__main__ import RESULTS, main
+from benchmarks.accuracy.corpora import corpus_settings
+from benchmarks.accuracy.plans import group_names, plan, read_group
+from benchmarks.accuracy.run import Settings, score, write, write_problem
 from benchmarks.accuracy.tables import write_page
-from tests.benchmarks.accuracy.learned import make_docs
+from tests.benchmarks.accuracy.learned import make_docs, write_corpus
 
 SIZES = {"count": 8, "tokens": 70, "longest": 11, "spans": 14}
-CORPUS = {"segments": SIZES, "held_out": SIZES, "dev": SIZES, "lost_spans": 2, "problems": {}}
+CORPUS = {
+    "segments": SIZES,
+    "held_out": SIZES,
+    "dev": SIZES,
+    "lost_spans": 2,
+    "problems": {"ends inside a token": 3},
+}
 COST = {"train_seconds": 90.0, "update_seconds": 0.5, "train_bytes": 2e9, "predict_bytes": 1e9}
 
 
-def write_report(output: Path, method: str, seed: int, **fields: object) -> None:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus of a name that corpora.yml has."""
+    folder = tmp_path_factory.mktemp("data")
+    write_corpus(folder / "litbank")
+    return folder
+
+
+def planned(data: Path, method: str, seed: int = 1) -> Settings:
+    corpus, entry = corpus_settings()["litbank"], read_group("peers")[method]
+    return plan(data / "litbank", corpus, method, entry, seed=seed, updates=600)
+
+
+def write_report(output: Path, settings: Settings, **fields: object) -> None:
     figures = score(make_docs(), make_docs(), threshold=None, seconds=2.0)
-    report = {
-        **figures,
-        "at_default": None,
-        "updates": 600,
-        "cost": COST,
-        "corpus": CORPUS,
-        **fields,
-    }
-    folder = output / "novels" / method / f"seed-{seed}"
-    folder.mkdir(parents=True)
-    srsly.write_json(folder / "report.json", report)
+    folder = output / "litbank" / settings.method / f"seed-{settings.seed}"
+    more = {"at_default": None, "cost": COST, "corpus": CORPUS, **fields}
+    write({**figures, **more}, settings, folder)
+    srsly.write_json(folder / "settings.json", vars(settings))
 
 
-def test_the_page_has_all_methods_and_the_runs_without_a_result(tmp_path: Path):
+def test_the_page_has_all_methods_and_the_runs_without_a_result(data: Path, tmp_path: Path):
     for seed in (1, 2):
-        write_report(tmp_path, "one", seed)
-    write_report(tmp_path, "with scores", 1, at_default={"f": 0.25}, threshold=0.35)
-    folder = tmp_path / "novels" / "large" / "seed-1"
-    folder.mkdir(parents=True)
-    srsly.write_json(folder / "report.json", {"problem": "out of memory"})
-    page = write_page(tmp_path, "peers", ["novels"], ["one", "with scores", "large", "other"])
+        slow = {**COST, "train_seconds": 60.0 * seed, "update_seconds": 0.25 * seed}
+        write_report(tmp_path, planned(data, "sener", seed), cost=slow)
+    others = {"at_default": {"f": 0.25}, "by_label": {"f": 0.125}, "held_out": {"f": 0.75}}
+    write_report(tmp_path, planned(data, "cnn-ner"), **others, threshold=0.35)
+    killed = planned(data, "utc-ie")
+    write_problem("killed", killed, tmp_path / "litbank" / "utc-ie" / "seed-1")
+    page = write_page(tmp_path, "peers")
     assert page == (tmp_path / "peers.md").read_text()
     lines = page.splitlines()
-    right, every = "100.00 ± 0.00", "100.00 to 100.00 | 5 of 5"
-    assert f"| one | 2 | 600 | {right} | {right} | {right} | {every} | - | none |" in lines
-    assert f"| with scores | 1 | 600 | 100.00 | 100.00 | 100.00 | {every} | 25.00 | 0.35 |" in lines
+    every, none = "100.00 to 100.00 | 5 of 5", "- | - | - | none"
+    three, more = "100.00 | 100.00 | 100.00", "25.00 | 12.50 | 75.00 | 0.35"
+    two = three.replace("100.00", "100.00 ± 0.00")
+    assert f"| sener | 2 | 600 | {two} | {every} | {none} |" in lines
+    assert f"| cnn-ner | 1 | 600 | {three} | {every} | {more} |" in lines
     assert "| PLACE | 4 | 100.00 ± 0.00 | 100.00 |" in lines
     assert "| Gold spans | 4 | 6 | 4 |" in lines
-    assert any(line.startswith("| one | 1.5 | 0.50 |") for line in lines)
-    assert "- large: out of memory" in lines
+    speed = round(sum(map(len, make_docs())) / 2)
+    assert f"| sener | 1.0 | 0.25 | {speed} | 2.00 |" in lines
+    assert f"| cnn-ner | 1.5 | 0.50 | {speed} | 2.00 |" in lines
+    assert "- utc-ie: killed" in lines
     assert "2 more spans are cut through" in page
+    assert "changed or left out: 3 ends inside a token." in page
+    assert "Left out, as" not in page
 
 
-def test_the_plots_are_on_the_page(tmp_path: Path):
+def test_reports_of_other_settings_are_left_out_and_named(data: Path, tmp_path: Path):
+    for method in ("sener", "cnn-ner"):
+        write_report(tmp_path, planned(data, method))
+    kept = write_page(tmp_path, "peers")
+    sener, utc_ie = planned(data, "sener", 2), planned(data, "utc-ie")
+    write_report(tmp_path, replace(sener, arguments={**sener.arguments, "overrides": {"a": 1}}))
+    write_report(tmp_path, replace(utc_ie, checksums={**utc_ie.checksums, "utc_ie.cfg": "0"}))
+    ner = planned(data, "ner")
+    write_report(tmp_path, replace(ner, corpus_settings={**ner.corpus_settings, "dev": 1}))
+    note = "Left out, as their settings have changed since they were run:"
+    names = "sener/seed-2, ner/seed-1, utc-ie/seed-1"
+    assert write_page(tmp_path, "peers") == f"{kept}\n{note} {names}.\n"
+
+
+def test_the_plots_are_on_the_page(data: Path, tmp_path: Path):
     pytest.importorskip("matplotlib")
-    write_report(tmp_path, "one", 1)
-    page = write_page(tmp_path, "peers", ["novels"], ["one"])
+    for method in ("sener", "cnn-ner"):
+        write_report(tmp_path, planned(data, method))
+    page = write_page(tmp_path, "peers")
     for kind in ("lengths", "cost"):
-        assert f"](peers-novels-{kind}.png)" in page
-        assert (tmp_path / f"peers-novels-{kind}.png").stat().st_size > 0
+        assert f"](peers-litbank-{kind}.png)" in page
+        assert (tmp_path / f"peers-litbank-{kind}.png").stat().st_size > 0
 
 
-def test_there_is_no_page_without_reports(tmp_path: Path):
-    assert write_page(tmp_path, "peers", ["novels"], ["one"]) is None
-    assert not list(tmp_path.iterdir())
+def test_there_is_no_page_of_less_than_two_methods(data: Path, tmp_path: Path):
+    assert write_page(tmp_path, "peers") is None
+    write_report(tmp_path, planned(data, "sener"))
+    assert write_page(tmp_path, "peers") is None
+    assert not list(tmp_path.glob("*.*"))
+
+
+@pytest.mark.parametrize("group", group_names())
+def test_the_published_pages_are_those_of_the_published_reports(group: str, tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    for file in RESULTS.glob("*/*/seed-*/*.json"):
+        copy = tmp_path / file.relative_to(RESULTS)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    published = RESULTS / f"{group}.md"
+    assert write_page(tmp_path, group) == (published.read_text() if published.exists() else None)
+
+
+def test_another_budget_does_not_replace_what_is_published(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    command = ["accuracy", str(data), "--corpora", "litbank", "--updates", "3"]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit):
+        main()
+    assert "give an --output" in capsys.readouterr().err

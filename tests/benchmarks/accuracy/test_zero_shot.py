@@ -58,6 +58,6 @@ def test_figures_are_of_unseen_labels_beside_those_of_learned_ones() -> None:
     assert (row["chosen"]["p"], row["chosen"]["r"]) == (1.0, pytest.approx(1 / 3))
     about = {"method": "lexicon", "stage": "zero-shot", "seed": 1}
     data = {"segments": 3, "test": 2, "test_spans": 3}
-    settings = {"train": ["a"], "test": "b", "updates": 1, "longest": 9}
+    settings = {"train": ["a"], "test": "b", "updates": 1, "longest": 9, "gliner": "0.2"}
     text = page({**settings, "data": data, "rows": [{**about, **row}]})
     assert "| 100.0 33.3 50.0 | 100.0 100.0 100.0 |" in text
