@@ -11,7 +11,8 @@ class AdamW(Optimizer):
     """Settings of a torch AdamW that `shim.TorchShim` runs over the torch parameters.
 
     Weights of other components of a pipeline (no torch in them) are updated by thinc's Adam with
-    the head's learning rate. `learn_rate` is the head's, `encoder_scale` the encoder's share of it.
+    the head's learning rate. `learn_rate` is the head's, `encoder_scale` the encoder's share of it,
+    and after `total_steps` updates both stay at their last; 0: they never change.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class AdamW(Optimizer):
             use_averages=use_averages,
         )
         self.encoder_scale = encoder_learn_rate / head_learn_rate
+        self.total_steps = total_steps
 
 
 def build_adamw_v1(

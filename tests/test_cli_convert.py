@@ -18,8 +18,11 @@ ODD = {"id": "b", "text": "one two", "spans": [{"start": 1, "end": 3, "label": "
 def convert(tmp_path: Path, *lines: str, options: tuple[str, ...] = ()) -> Result:
     source = tmp_path / "in.jsonl"
     source.write_text("\n".join(lines), encoding="utf8")
-    arguments = ["sener", "convert", str(source), str(tmp_path / "new" / "out.spacy"), *options]
-    return CliRunner().invoke(app, arguments)
+    return run("convert", source, tmp_path / "new" / "out.spacy", *options)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["sener", *(str(argument) for argument in arguments)])
 
 
 def test_writes_documents_and_reports(tmp_path: Path) -> None:
@@ -53,6 +56,19 @@ def test_what_is_wrong_is_said_and_nothing_written(
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "new").exists()
+
+
+def test_spans_under_another_key_of_a_docbin_are_exported_by_its_name(tmp_path: Path) -> None:
+    doc = spacy.blank("en")("one two")
+    doc.spans["mine"] = [doc.char_span(0, 3, "number")]
+    source, exported = tmp_path / "mine.spacy", tmp_path / "mine.jsonl"
+    DocBin(docs=[doc]).to_disk(source)
+    result = run("convert", source, tmp_path / "out.spacy")
+    assert "of a .spacy file --spans-key names it" in " ".join(result.output.split())
+    assert run("export", source, exported, "--spans-key", "mine").exit_code == 0
+    assert run("convert", exported, tmp_path / "out.spacy").exit_code == 0
+    (again,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(doc.vocab)
+    assert [(span.text, span.label_) for span in again.spans["sc"]] == [("one", "number")]
 
 
 def test_a_text_longer_than_spacy_parses(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
     [
         (["--labels", "PERSON"], "The corpus also has the label(s) ['JOB']"),
         (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
-        (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'"),
+        (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'; name it with --spans-key"),
         (["--encoder", "./nowhere"], "there is no such folder"),
         (["--lang", "english"], "--lang should be a code such as en"),
     ],

@@ -49,7 +49,7 @@ def test_the_ten_lines_find_what_they_were_shown_and_draw_it(
 def test_asking_in_plain_words_runs(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taught_pipeline(tiny_encoder).to_disk(tmp_path / "out")
+    taught_pipeline(tiny_encoder).to_disk(tmp_path / "gliner-multitask")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(snippets()[2], str(README), "exec"), names)  # noqa: S102 - our own README

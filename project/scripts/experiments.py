@@ -13,6 +13,8 @@ from thinc.api import Config
 from wasabi import msg
 from weasel.util import get_checksum, run_command
 
+SETTINGS = "settings.json"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -27,15 +29,16 @@ class Run:
         """Leave the best pipeline and its report in OUTPUT; the settings come last, as a mark."""
         spacy = [sys.executable, "-m", "spacy"]
         gpu = ["--gpu-id", str(gpu_id)]
+        (output / SETTINGS).unlink(missing_ok=True)  # what it marks is about to be replaced
         overrides = [text for key, value in self.overrides.items() for text in (f"--{key}", value)]
         run_command([*spacy, "train", self.config, "--output", str(output), *gpu, *overrides])
         shutil.rmtree(output / "model-last")
         report = [str(output / "model-best"), str(dev), str(output / "report")]
         run_command([*spacy, "sener", "report", *report, "--name", self.name, *gpu])
-        srsly.write_json(output / "settings.json", asdict(self))
+        srsly.write_json(output / SETTINGS, asdict(self))
 
     def is_done(self, output: Path) -> bool:
-        settings = output / "settings.json"
+        settings = output / SETTINGS
         return settings.exists() and srsly.read_json(settings) == asdict(self)
 
 
@@ -64,11 +67,13 @@ def main(
     encoder: Annotated[str, typer.Option(help="Where a config has one: its pretrained weights")],
     seeds: Annotated[str, typer.Option(help="Numbers, with spaces between")] = "0",
     updates: Annotated[int, typer.Option(help="Of every training")] = 450,
+    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
     gpu_id: Annotated[int, typer.Option(help="-1 for the CPU")] = -1,
 ) -> None:
     """Run EXPERIMENTS on CORPUS. A run whose result is there and up to date is not repeated."""
     train, dev = corpus / "train.spacy", corpus / "dev.spacy"
     shared = {
+        "nlp.lang": lang,
         "paths.train": str(train),
         "paths.dev": str(dev),
         "training.max_steps": updates,
@@ -76,16 +81,20 @@ def main(
         "training.optimizer.warmup_steps": updates // 10,
         "training.eval_frequency": max(1, updates // 2),
     }
+    planned = [
+        (run, seed)
+        for seed in seeds.split()
+        for run in runs(experiments, int(seed), encoder, shared, [train, dev])
+    ]
     reports = []
-    for seed in seeds.split():
-        for run in runs(experiments, int(seed), encoder, shared, [train, dev]):
-            folder = output / run.name / f"seed-{seed}"
-            reports.append(str(folder / "report"))
-            msg.divider(f"{run.name}, seed {seed}")
-            if run.is_done(folder):
-                msg.good(f"Nothing has changed since {folder} was made")
-            else:
-                run.train_and_report(folder, dev, gpu_id)
+    for number, (run, seed) in enumerate(planned, 1):
+        folder = output / run.name / f"seed-{seed}"
+        reports.append(str(folder / "report"))
+        msg.divider(f"{number} of {len(planned)}: {run.name}, seed {seed}")
+        if run.is_done(folder):
+            msg.good(f"Nothing has changed since {folder} was made")
+        else:
+            run.train_and_report(folder, dev, gpu_id)
     compare = [sys.executable, "-m", "spacy", "sener", "compare"]
     run_command([*compare, *reports, "--output", str(table)])
 

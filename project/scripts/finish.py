@@ -35,7 +35,8 @@ def main(model: Path, page: Path, reports: list[Path]) -> None:
     """Print the scores in REPORTS and how to use MODEL."""
     print("\n".join(scores(folder) for folder in reports))
     places = ("\n" + 20 * " ").join(str(folder.resolve() / "report.md") for folder in reports)
-    print(MESSAGE.format(model=model.resolve(), page=page.resolve().as_uri(), reports=places))
+    path = model.resolve().as_posix()  # in a string of Python a backslash is no separator
+    print(MESSAGE.format(model=path, page=page.resolve().as_uri(), reports=places))
 
 
 if __name__ == "__main__":

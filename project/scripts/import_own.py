@@ -1,27 +1,38 @@
 """Your own annotated files as a training and a development part, which share no text."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
 from spacy.tokens import Doc, DocBin
 from splits import held_out
 from wasabi import msg
-from weasel.util import run_command
+
+from spacy_sener.cli.corpora import print_report, read_corpus
+from spacy_sener.cli.messages import fail
+from spacy_sener.corpora.files import files_written_whole
+from spacy_sener.corpora.report import Report
 
 
-def converted(source: str, output: Path, options: list[str]) -> list[Doc]:
-    """The documents of an annotated file, which are written to OUTPUT as well."""
-    convert = [sys.executable, "-m", "spacy", "sener", "convert"]
-    run_command([*convert, source, str(output), *options])
-    return list(DocBin().from_disk(output).get_docs(spacy.blank("xx").vocab))
+def read(source: str, record_format: str, lang: str) -> list[Doc]:
+    """The documents of an annotated file, of which `spacy sener convert` says the same."""
+    report = Report()
+    options = {"record_format": record_format, "spans_key": "sc", "lang": lang, "strict": False}
+    try:
+        docs = list(read_corpus(Path(source), report, **options))
+    except (OSError, ValueError) as error:
+        fail(error)
+    print_report(report)
+    return docs
 
 
-def write(path: Path, docs: list[Doc]) -> None:
-    DocBin(docs=docs, store_user_data=True).to_disk(path)
-    msg.good(f"{path}: {len(docs)} documents")
+def write(output: Path, parts: dict[str, list[Doc]]) -> None:
+    """Both parts at the end: of an import that fails, those before it stay as they were."""
+    with files_written_whole(output) as folder:
+        for part, docs in parts.items():
+            DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{part}.spacy")
+    for part, docs in parts.items():
+        msg.good(f"{output / part}.spacy: {len(docs)} documents")
 
 
 def main(
@@ -34,22 +45,19 @@ def main(
     seed: Annotated[int, typer.Option(help="Another seed holds out other texts")] = 0,
 ) -> None:
     """Convert TRAIN and DEV. Documents of TRAIN whose text is in DEV as well are left out."""
-    options = ["--format", record_format, "--lang", lang]
-    docs = converted(train, output / "train.spacy", options)
-    if dev:
-        held = {doc.text for doc in converted(dev, output / "dev.spacy", options)}
-    else:
-        try:
-            held = held_out([doc.text for doc in docs], share, seed)
-        except ValueError as error:
-            msg.fail(f"{train} cannot be split", error, exits=1)
-        write(output / "dev.spacy", [doc for doc in docs if doc.text in held])
+    given = read(dev, record_format, lang) if dev else []
+    docs = read(train, record_format, lang)
+    try:
+        texts = [doc.text for doc in docs]
+        held = {doc.text for doc in given} if dev else held_out(texts, share, seed)
+    except ValueError as error:
+        msg.fail(f"{train} cannot be split", error, exits=1)
     kept = [doc for doc in docs if doc.text not in held]
     if not kept:
         msg.fail(f"All documents of {train} are in {dev} as well: nothing is left", exits=1)
     if dev and len(kept) < len(docs):
         msg.warn(f"{len(docs) - len(kept)} documents of {train} are in {dev} as well: left out")
-    write(output / "train.spacy", kept)
+    write(output, {"train": kept, "dev": given or [doc for doc in docs if doc.text in held]})
 
 
 if __name__ == "__main__":

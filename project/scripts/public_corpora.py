@@ -133,7 +133,10 @@ def tagged_spans(tags: list[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def english(label: str) -> str:
-    return next(name for word, name in ARGUMENTS.items() if word in label)
+    for word, name in ARGUMENTS.items():
+        if word in label:
+            return name
+    raise ValueError(f"unknown label {label!r}")
 
 
 READERS: dict[str, Callable[[Path], Parts]] = {

@@ -154,10 +154,11 @@ def check_labels(corpus: CorpusStatistics, labels: Sequence[str] | None) -> None
     """Raise ValueError if the corpus has no spans, or other labels than those."""
     found = set(corpus.labels)
     if not found:
-        others = ", ".join(f"'{key}'" for key in sorted(corpus.other_keys)) or "none"
+        others = ", ".join(f"'{key}'" for key in sorted(corpus.other_keys))
         raise ValueError(
             f"The corpus has no spans in doc.spans['{corpus.spans_key}']. Keys that have some: "
-            f"{others}. `python -m spacy sener debug-data` says more."
+            + (f"{others}; name it with --spans-key." if others else "none.")
+            + " `python -m spacy sener debug-data` says more."
         )
     if labels is None:
         return

@@ -76,7 +76,8 @@ def resume_cli(
     """Go on with a run of `sener train` where its `model-last` was written.
 
     Losses and weights are those of a run that was never stopped. Settings can be overridden, to
-    train longer (--training.max_steps 2000), or where files have moved (--paths.train ...).
+    train longer (--training.max_steps 2000 --training.optimizer.total_steps 2000), or where files
+    have moved (--paths.train ...).
     """
     overrides = _overrides(context)
     if EVALUATIONS in overrides:

@@ -35,7 +35,7 @@ PROBLEMS = {
     "predicted": "kept: predictions, as nobody annotated the document",
     "from doc.ents": "kept: there is no group of spans under the key, so named entities are taken",
     "beside an empty group": "not taken: named entities, as the group under the key is empty",
-    "other spans key": "not taken: spans under another key",
+    "other spans key": "not taken: spans under another key; of a .spacy file --spans-key names it",
     "no annotation file": "document kept, without annotations",
     "not annotated": "document left out: nobody annotated it",
     "rejected": "document left out: rejected, ignored or skipped by its annotator",

@@ -13,8 +13,10 @@ FILE_NAME = "README.md"
 huggingface-hub push` on the page of the model, below its own metadata."""
 
 USE = """\
+With [spaCy](https://spacy.io) and spacy-sener, which is installed from its repository:
+
 ```bash
-pip install spacy-sener
+pip install .  # in a checkout of spacy-sener
 ```
 
 ```python

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, fix_random_seed
 
 from ..corpora.files import folder_replaced_whole, restore_folder
+from ..optimizers import AdamW
 from .optimizer_state import ResumeError
 from .progress import Progress, Saved
 from .random_state import random_state
@@ -73,16 +75,18 @@ def train(
 
     These folders are replaced as a whole. `model-last` holds the state of the run as well, until
     it is done. Loggers are told of an evaluation when it is written, as by spaCy, and where.
-    Ctrl-C, or SIGTERM, ends it after the step that is going on.
+    Ctrl-C, or SIGTERM, ends it after the step that is going on. Documents may be of any length.
 
     nlp: initialized, or, for a run that goes on, the pipeline in `model-last`. saved: its state.
     Returns the signal that ended it before its end, else None. Raises ResumeError, with nothing
     written, where a run cannot go on with these settings, or this corpus.
     """
+    nlp.max_length = sys.maxsize  # for components that need much memory for a long text
     config = nlp.config.interpolate()
     if config["training"]["seed"] is not None:
         fix_random_seed(config["training"]["seed"])
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    _check_schedule(settings)
     if saved:
         saved.check(nlp, settings["optimizer"])
     progress = saved.progress if saved else Progress()
@@ -111,6 +115,19 @@ def train(
     finally:
         finish_log()
     return None
+
+
+def _check_schedule(settings: dict[str, Any]) -> None:
+    """Warn of steps in which hardly anything would be learned."""
+    steps, optimizer = settings["max_steps"], settings["optimizer"]
+    total = optimizer.total_steps if isinstance(optimizer, AdamW) else 0
+    if steps > total > 0:
+        warnings.warn(
+            f"training.max_steps is {steps}, and training.optimizer.total_steps {total}: in the "
+            "steps after that the rates are so low that hardly anything is learned. Give both the "
+            "same value.",
+            stacklevel=3,
+        )
 
 
 def _steps(

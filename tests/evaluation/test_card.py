@@ -61,6 +61,7 @@ def test_spacy_package_and_the_hub_take_the_card(
     card = (pipeline / "README.md").read_text(encoding="utf8")
     assert "# en\\_pages" in card or "# en_pages" in card
     assert 'spacy.load("en_pages")' in card
+    assert "pip install .  # in a checkout of spacy-sener" in card
     package(pipeline, tmp_path, name="pages", version="0.1.0", create_sdist=False)
     inner = tmp_path / "en_pages-0.1.0" / "en_pages" / "en_pages-0.1.0"
     assert (inner / "README.md").read_text(encoding="utf8") == card

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_sener.cli.convert import convert
 
-NAMES = ("cpu", "light", "gpu_large", "gpu_modernbert")
+NAMES = ("cpu", "light", "spancat", "gpu_large", "gpu_modernbert")
 STEPS = 40
 
 

@@ -50,6 +50,16 @@ def test_every_dependency_is_there_or_made_by_another_command(
                 assert (project_folder / path).exists(), (command["name"], path)
 
 
+def test_a_card_does_not_make_a_pipeline_be_trained_again(settings: dict[str, Any]) -> None:
+    """It is written into the pipeline's folder, whose outputs and dependencies are without it."""
+    commands = settings["commands"]
+    scripts = chain.from_iterable(command["script"] for command in commands)
+    cards = [words[words.index("card") + 1] for words in map(str.split, scripts) if "card" in words]
+    assert len(cards) == 2
+    watched = chain.from_iterable(one.get("outputs", []) + one.get("deps", []) for one in commands)
+    assert set(cards).isdisjoint(watched)
+
+
 def test_every_command_has_help_and_is_of_use(settings: dict[str, Any]) -> None:
     used = set(chain.from_iterable(settings["workflows"].values())) | {"clean"}
     assert used == {command["name"] for command in settings["commands"]}

@@ -16,6 +16,7 @@ from public_corpora import (
     read_litbank,
     read_rmu_echr,
     read_scirex,
+    tagged_spans,
 )
 from splits import held_out
 
@@ -111,6 +112,11 @@ def test_rmu_echr(tmp_path: Path) -> None:
         ([8, 10], "legitimate_purpose"),
     ]
     assert spans(parts, "dev", tmp_path)[0][0] == ('said " no " twice', "application")
+
+
+def test_a_label_of_rmu_echr_that_nobody_knows() -> None:
+    with pytest.raises(ValueError, match="unknown label 'Neues'"):
+        list(tagged_spans(["B-Neues", "I-Neues"]))
 
 
 @pytest.mark.parametrize("name", ["../out.jsonl", "/out.jsonl", "a/../../out.jsonl", "..\\out"])

@@ -190,6 +190,40 @@ def test_a_scorer_may_give_what_json_has_not(
     assert run("resume", folder / "out").exit_code == 0
 
 
+def test_steps_in_which_nothing_would_be_learned_are_warned_of(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """In the whole of a run, and in what is added to one; not where the rates fall more slowly."""
+    folder, out = tmp_path / "run", tmp_path / "run" / "out"
+    config, files = save_config(folder, ADAMW), paths(folder, corpus, tiny_encoder)
+    steps, total = "--training.max_steps", "--training.optimizer.total_steps"
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 1]
+    with pytest.warns(match=r"training\.max_steps is 10, and training\.optimizer\.total_steps 9:"):
+        assert run("train", config, "--output", out, *files, *stop, steps, 10).exit_code == 130
+    again = ["--paths.stop", folder / "again", "--vars.at", 2]
+    with pytest.warns(match=r"training\.max_steps is 11, and training\.optimizer\.total_steps 9:"):
+        assert run("resume", out, *again, steps, 11).exit_code == 130
+    once_more = ["--paths.stop", folder / "once more", "--vars.at", 3]
+    assert run("resume", out, *once_more, steps, 12, total, 12).exit_code == 130
+
+
+def test_documents_that_are_evaluated_may_be_of_any_length(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "run", tmp_path / "run" / "out"
+    words = ["Anna", "sings", " " * 1_000_000]
+    long = Doc(spacy.blank("en").vocab, words, [True, True, False])
+    DocBin(docs=[long]).to_disk(tmp_path / "long.spacy")
+    dev = ["--corpora.dev.path", tmp_path / "long.spacy"]
+    config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 4]
+    result = run("train", config, "--output", out, *files, *stop, *dev)
+    assert result.exit_code == 130, result.output
+    assert run("resume", out).exit_code == 0
+    evaluated = [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in evaluated] == [0, 3, 6]
+
+
 def shuffled(progress: Progress, *, draws: bool) -> list[list[int]]:
     """The examples of six epochs; with `draws` somebody draws in every other one."""
     progress.read_anew()
