@@ -108,6 +108,8 @@ def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted]
     group = example.predicted.spans[spans_key]
     spans, scores = list(group), span_scores(group)
     rank = [-np.inf if score is None else score for score in scores]
+    for span in spans:  # gold that was read with another vocabulary may have no such label
+        example.reference.vocab.strings.add(span.label_)
     places = align(spans, example.get_aligned_spans_x2y)
     found: dict[Cell, Predicted] = {}
     # The best of equal spans comes last, and stays.
