@@ -93,12 +93,13 @@ def align(
     """First and after-last token in the other document, by the number of the span.
 
     get_aligned: `example.get_aligned_spans_x2y` or `_y2x`. It drops what it cannot align without
-        saying which, so it is asked for one span at a time.
+        saying which, so it is asked for one span at a time; and without its label, which the other
+        document's vocabulary may not know.
     """
     return {
         number: (aligned.start, aligned.end)
         for number, span in enumerate(spans)
-        for aligned in get_aligned([span], True)
+        for aligned in get_aligned([span.doc[span.start : span.end]], True)
     }
 
 
@@ -108,8 +109,6 @@ def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted]
     group = example.predicted.spans[spans_key]
     spans, scores = list(group), span_scores(group)
     rank = [-np.inf if score is None else score for score in scores]
-    for span in spans:  # gold that was read with another vocabulary may have no such label
-        example.reference.vocab.strings.add(span.label_)
     places = align(spans, example.get_aligned_spans_x2y)
     found: dict[Cell, Predicted] = {}
     # The best of equal spans comes last, and stays.

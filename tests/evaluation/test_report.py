@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_sener.evaluation.accuracy import nested_cells
 from spacy_sener.evaluation.errors import snippet
@@ -169,6 +170,16 @@ def test_the_same_text_in_other_tokens() -> None:
     assert report["micro"]["f"] == score_spans([example], spans_key="sc")["spans_sc_f"] == 1
     assert report["reach"]["total"]["reachable"] == 1
     assert report["errors"]["total"] == counts(found=1)
+
+
+def test_documents_whose_vocabularies_do_not_know_each_others_labels() -> None:
+    """As the gold documents of a file, read without the pipeline, and what the pipeline answers."""
+    gold, predicted = (Doc(Vocab(), words=[f"w{i}" for i in range(200)]) for _ in range(2))
+    gold.spans["sc"] = [Span(gold, 0, 2, "ours"), Span(gold, 4, 5, "both")]
+    predicted.spans["sc"] = [Span(predicted, 2, 3, "theirs"), Span(predicted, 4, 5, "both")]
+    figures = report_on([Example(predicted, gold)], reach=60)
+    assert [figures["micro"][key] for key in ("gold", "predicted", "right")] == [2, 2, 1]
+    assert figures["per_type"].keys() == {"ours", "theirs", "both"}
 
 
 def test_many_spans_in_one_document() -> None:
