@@ -9,7 +9,6 @@ from benchmarks import (
     floors,
     inference,
     loading,
-    memory,
     peers,
     pipeline,
     pipelines,
@@ -69,19 +68,6 @@ def test_a_saved_pipeline_is_loaded(tmp_path: Path) -> None:
     nlp, doc = loading.pipeline(0, folder=str(tmp_path))()
     assert nlp.pipe_names == ["sener"]
     assert "sc" in doc.spans
-
-
-def test_memory_and_its_peak() -> None:
-    memory.reset_peak()
-    before = memory.resident()
-    block = bytearray(b"1") * 50_000_000
-    held = memory.resident() - before
-    del block
-    assert 45e6 < held < 60e6
-    assert memory.peak() >= before + 45e6
-    memory.reset_peak()
-    assert memory.peak() < before + 45e6
-    assert memory.total() > memory.resident()
 
 
 def test_goals_of_inference_and_training_are_of_the_right_figures() -> None:
