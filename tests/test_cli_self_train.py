@@ -127,7 +127,7 @@ def test_wrong_paths(half_trained: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.spacy").write_bytes(b"garbage")
     result = command(half_trained, source, output, "--gold", tmp_path / "bad.spacy")
     assert result.exit_code == 1
-    assert "bad.spacy:[E1014]" in "".join(result.output.split())
+    assert "bad.spacy:notawhole.spacyfile" in "".join(result.output.split())
     result = command(half_trained, source, output, "--report", tmp_path)
     assert result.exit_code == 1
     assert "is a folder: name a file to write" in shown(result)

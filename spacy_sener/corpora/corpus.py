@@ -10,9 +10,10 @@ from pathlib import Path
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from spacy.vocab import Vocab
 
+from .docbin import BoundedCorpus
 from .readers import read_docs
 from .report import Report
 from .segments import cut
@@ -87,8 +88,8 @@ def create_jsonl_corpus(
     return JsonlCorpus(Path(path), spans_key=spans_key, record_format=format, strict=strict)
 
 
-class SegmentCorpus(Corpus):
-    """spaCy's `Corpus`, with every document cut into segments of at most `longest` tokens."""
+class SegmentCorpus(BoundedCorpus):
+    """`BoundedCorpus`, with every document cut into segments of at most `longest` tokens."""
 
     def __init__(
         self,

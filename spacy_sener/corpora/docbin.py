@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Corpus, Example
-from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
 from ..scores import span_scores
@@ -43,7 +44,7 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
 
 def _docs(path: Path, vocab: Vocab, spans_key: str, report: Report) -> Iterator[Doc]:
     docs = load_docbin(path).get_docs(vocab)
-    try:
+    with damage_named(path):
         for number, doc in enumerate(docs, 1):
             doc.user_data.setdefault("doc_id", f"{path.name}:{number}")
             where = f"{doc.user_data['doc_id']} (document {number})"
@@ -51,8 +52,6 @@ def _docs(path: Path, vocab: Vocab, spans_key: str, report: Report) -> Iterator[
             _check_scores(doc.spans[spans_key], report, where)
             _tidy(doc, spans_key, report, where)
             yield doc
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
 
 
 def require_docbin(path: Path) -> None:
@@ -64,16 +63,28 @@ def require_docbin(path: Path) -> None:
         )
 
 
+class BoundedCorpus(Corpus):
+    """spaCy's `Corpus`, but that files are read as `load_docbin` does."""
+
+    def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
+        """The documents of these files but for empty ones, and no more than `limit`. 0: all."""
+        docs = (doc for path in locs for doc in load_docs(Path(path), vocab) if len(doc))
+        return islice(docs, max(self.limit, 0) or None)
+
+
 def read_examples(path: Path, nlp: Language) -> Iterator[Example]:
     """What spaCy's corpus reads of a .spacy file, or of all in a folder.
 
-    Raises ValueError, naming the file, for a damaged one.
+    Raises ValueError, naming the file, as `load_docbin` does.
     """
-    for file in walk_corpus(path, FILE_TYPE):
-        try:
-            yield from Corpus(file)(nlp)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from error
+    return BoundedCorpus(path)(nlp)
+
+
+def load_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """The documents of a .spacy file as they are, one by one; raises as `load_docbin` does."""
+    docs = load_docbin(path).get_docs(vocab)
+    with damage_named(path):
+        yield from docs
 
 
 def load_docbin(path: Path) -> DocBin:
@@ -86,6 +97,15 @@ def load_docbin(path: Path) -> DocBin:
             raise ValueError(f"it is larger than {limit} bytes, unpacked")
         return DocBin().from_bytes(data)
     except Exception as error:  # whatever zlib or msgpack make of other bytes
+        raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Raise ValueError for what spaCy makes of documents in a damaged file."""
+    try:
+        yield
+    except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: not a whole .spacy file: {error}") from error
 
 

@@ -14,12 +14,18 @@ from typing import Any
 import spacy
 from spacy.language import Language
 from spacy.pipeline import SpanCategorizer
-from spacy.tokens import Doc, DocBin
-from spacy.training import Corpus, Example
+from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
-from ..corpora.docbin import require_docbin
+from ..corpora.docbin import (
+    damage_named,
+    load_docbin,
+    load_docs,
+    read_examples,
+    require_docbin,
+)
 from ..extensions import LABELS, copy_labels
 
 
@@ -58,11 +64,12 @@ def require_spans(data_path: Path, spans_key: str) -> int:
     require_docbin(data_path)
     vocab, keys, n_documents = spacy.blank("xx").vocab, set[str](), 0
     for path in walk_corpus(data_path, FILE_TYPE):
-        doc_bin = _load(path)
+        doc_bin = load_docbin(path)
         n_documents += len(doc_bin)
         docs = doc_bin.get_docs(vocab)
-        while spans_key not in keys and (doc := next(docs, None)) is not None:
-            keys.update(doc.spans)
+        with damage_named(path):
+            while spans_key not in keys and (doc := next(docs, None)) is not None:
+                keys.update(doc.spans)
     if spans_key not in keys:
         raise ValueError(_no_spans(f"{data_path} has no annotation in", spans_key, keys))
     return n_documents
@@ -93,7 +100,7 @@ def from_pipeline(
     reach = pipe.model.attrs.get("reach") if pipe else None
     labels = tuple(pipe.labels) if pipe else ()
     run = Run(iter(()), threshold, lowest, by_score, reach, labels, 0.0)
-    corpus = _on_gold_tokens(nlp, data_path) if gold_preproc else Corpus(data_path)(nlp)
+    corpus = _on_gold_tokens(nlp, data_path) if gold_preproc else read_examples(data_path, nlp)
 
     def examples() -> Iterator[Example]:
         with _lowered(pipe, lowest):
@@ -201,14 +208,7 @@ def _timed(pairs: Iterator[tuple[Doc, Example]], run: Run) -> Iterator[tuple[Doc
 def _read(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """The documents of a file or folder but for empty ones, which spaCy's corpora skip, too."""
     for file in walk_corpus(path, FILE_TYPE):
-        yield from (doc for doc in _load(file).get_docs(vocab) if len(doc))
-
-
-def _load(path: Path) -> DocBin:
-    try:
-        return DocBin().from_disk(path)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        yield from (doc for doc in load_docs(file, vocab) if len(doc))
 
 
 def _start(doc: Doc | None) -> str:

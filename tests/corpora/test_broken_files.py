@@ -6,15 +6,20 @@ import lzma
 import random
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import spacy
 from corpora import writers
-from corpora.documents import Labelled, Text, read
+from corpora.documents import NLP, Labelled, Text, read
 from spacy.tokens import DocBin
+from srsly import msgpack_dumps, msgpack_loads
 
 from spacy_sener.corpora import files, json_lists
+from spacy_sener.corpora.corpus import create_segment_corpus
+from spacy_sener.corpora.docbin import read_examples
+from spacy_sener.evaluation.predictions import from_file, require_spans
 
 DOCUMENTS = [Text("Ada Brenk, PhD", [Labelled(0, 9, "name")])] * 3
 TASK = {"id": 1, "data": {"text": "x"}, "annotations": [{"result": []}]}
@@ -129,17 +134,40 @@ def test_memory_has_a_limit(
         read(path)
 
 
+DOCBIN_READERS = {
+    "convert": read,
+    "debug-data": lambda path: list(read_examples(path, NLP)),
+    "training in segments": lambda path: list(create_segment_corpus(path, 10)(NLP)),
+    "report": lambda path: require_spans(path, "sc"),
+    "report on a file": lambda path: list(from_file(path, path).examples),
+}
+
+
+@pytest.mark.parametrize("reader", DOCBIN_READERS.values(), ids=DOCBIN_READERS)
 def test_a_small_docbin_that_unpacks_to_much(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[Path], object]
 ) -> None:
     monkeypatch.setattr(files, "MAX_UNPACKED", 2500)
     path = tmp_path / "a.spacy"
     path.write_bytes(zlib.compress(random.Random(0).randbytes(200_000) + b"\0" * 100_000_000))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"a\.spacy: .* is larger than \d+ bytes, unpacked"):
-        read(path)
+        reader(path)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("reader", DOCBIN_READERS.values(), ids=DOCBIN_READERS)
+def test_a_docbin_whose_documents_are_damaged(
+    tmp_path: Path, reader: Callable[[Path], object]
+) -> None:
+    doc = spacy.blank("en")("words that no other test reads: onetwothree")
+    content = msgpack_loads(zlib.decompress(DocBin(docs=[doc]).to_bytes()))
+    content["strings"] = []  # the words are numbers without them
+    path = tmp_path / "a.spacy"
+    path.write_bytes(zlib.compress(msgpack_dumps(content)))
+    with pytest.raises(ValueError, match=r"a\.spacy: not a whole \.spacy file: "):
+        reader(path)
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
