@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from spacy.vocab import Vocab
 from .docbin import BoundedCorpus
 from .readers import read_docs
 from .report import Report
+from .segment_losses import SegmentLosses
 from .segments import cut
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
@@ -108,31 +108,16 @@ class SegmentCorpus(BoundedCorpus):
         self._told = False
 
     def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
-        """Segments of the documents in these files; at their end one warning on spans cut."""
-        total, lost = 0, Counter[str]()
+        """Segments of the documents in these files; at their end warnings of what is in none."""
+        losses = SegmentLosses()
         for doc in super().read_docbin(vocab, locs):
-            left = Counter(_labels(doc, self.spans_key))
-            total += left.total()
-            for segment in cut(doc, self.longest, self.spans_key):
-                left.subtract(_labels(segment, self.spans_key))
-                yield segment
-            lost += left
-        if lost and not self._told:
-            warnings.warn(self._warning(lost, total), stacklevel=3)
+            segments = list(cut(doc, self.longest, self.spans_key))
+            losses.add(doc, segments)
+            yield from segments
+        if not self._told:
+            for text in losses.warnings(self.path, longest=self.longest, spans_key=self.spans_key):
+                warnings.warn(text, stacklevel=3)
             self._told = True
-
-    def _warning(self, lost: Counter[str], total: int) -> str:
-        labels = ", ".join(f"{n} x {label}" for label, n in lost.most_common())
-        return (
-            f"{self.path}: {lost.total()} of {total} annotated span(s) are in no segment of the "
-            f"training data and cannot be learned: {labels}. They are longer than `longest` = "
-            f"{self.longest} tokens, or overlap with others up to such a length: a cut has to go "
-            "through them. A larger `longest` keeps them."
-        )
-
-
-def _labels(doc: Doc, spans_key: str) -> list[str]:
-    return [span.label_ for span in doc.spans.get(spans_key, [])]
 
 
 def create_segment_corpus(
@@ -147,7 +132,8 @@ def create_segment_corpus(
     path (Path): A .spacy file, or a folder of them, as for `spacy.Corpus.v1`.
     longest (int): Tokens in a segment, whitespace counted; see `segments.cut` for where it ends.
     spans_key (str): Where the spans are in `doc.spans` that no cut should go through. Those that
-        one has to go through are left out, with one warning.
+        one has to go through are left out, as are those under other keys that one goes through,
+        with one warning. With another, categories (`doc.cats`) are left out of what is cut.
     limit (int): Read no more documents than these. 0: all.
     augmenter (Callable): Makes further examples of a segment, as for `spacy.Corpus.v1`.
     """

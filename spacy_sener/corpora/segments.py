@@ -21,11 +21,13 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
     A segment ends, in its second half, at the last line break, or else sentence, or else token at
     which no gold span is cut; if there is none, at the last such place of its first half; and only
     where spans cover all of them, at one where the fewest are cut, chosen likewise. A segment has
-    those gold spans that lie in it: those that are cut are in none. It keeps what its tokens are
-    annotated with, entities that lie in it, the labels that the document is asked for, and the
-    entries of `doc.user_data` that have a name, such as "doc_id".
+    those spans of every key that lie in it: those that are cut are in none. It keeps what its
+    tokens are annotated with, entities that lie in it, the labels that the document is asked for,
+    and the entries of `doc.user_data` that have a name, such as "doc_id". Categories (`doc.cats`)
+    are of the whole, and not of its parts.
 
     longest: None leaves every document whole; one that is short enough comes as it is.
+    spans_key: Where the gold spans are. Those under other keys do not matter to where a cut is.
     """
     if longest is None or len(doc) <= longest:
         yield doc
@@ -37,13 +39,14 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
     head = whole._get_array_attrs()
     array = whole.to_array(head)
     named = {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
-    spans = _spans_within(doc.spans.get(spans_key, []), starts, ends)
-    for start, end, inside in zip(starts, ends, spans, strict=True):
+    spans = {key: _spans_within(group, starts, ends) for key, group in doc.spans.items()}
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
         piece: Doc = whole[start:end].as_doc(array_head=head, array=array)
         piece.has_unknown_spaces = doc.has_unknown_spaces
         piece.user_data.update(named)
         copy_labels(doc, piece)
-        piece.spans[spans_key] = [_moved(span, piece, start) for span in inside]
+        for key, within in spans.items():
+            piece.spans[key] = [_moved(span, piece, start) for span in within[number]]
         yield piece
 
 

@@ -77,6 +77,17 @@ def test_where_one_span_fills_a_segment_those_inside_it_are_kept() -> None:
     assert found(second) == [(0, 4, "B")]
 
 
+def test_spans_of_every_key_are_cut_where_those_of_one_are_not() -> None:
+    doc = make_doc(["a"] * 12, [(1, 8, "A")])
+    doc.spans["clauses"] = [Span(doc, *span) for span in ((0, 2, "C"), (6, 9, "C"), (9, 11, "D"))]
+    doc.spans["none"] = []
+    first, second = cut(doc, 8)
+    assert len(first) == 8
+    assert [found(part, "sc") for part in (first, second)] == [[(1, 8, "A")], []]
+    assert [found(part, "clauses") for part in (first, second)] == [[(0, 2, "C")], [(1, 3, "D")]]
+    assert set(first.spans) == set(second.spans) == {"sc", "clauses", "none"}
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> Doc:
     words = draw(st.lists(st.sampled_from(["a", "b", ".", "\n"]), min_size=1, max_size=60))
@@ -255,6 +266,25 @@ def test_reader_counts_the_spans_that_a_cut_goes_through_in_one_warning(tmp_path
         warnings.simplefilter("error")
         list(corpus(NLP))
         list(create_segment_corpus(tmp_path / "a.spacy", 12, "mine")(NLP))
+
+
+def test_reader_tells_what_is_lost_under_other_keys_and_of_categories(tmp_path: Path) -> None:
+    cut_up, whole = make_doc(["a"] * 12, []), make_doc(["a"] * 9, [])
+    cut_up.spans["clauses"] = [Span(cut_up, *span) for span in ((0, 12, "\x1bC"), (0, 2, "D"))]
+    cut_up.cats, whole.cats = {"news": 1.0}, {"mail": 1.0}
+    corpus = create_segment_corpus(save(tmp_path / "a.spacy", cut_up, whole), 10)
+    with pytest.warns(UserWarning, match="annotated span|categories") as told:
+        examples = list(corpus(NLP))
+    spans, cats = (str(warning.message) for warning in told)
+    assert "1 of 2 annotated span(s)" in spans
+    assert ": 1 x \\x1bC in doc.spans['clauses']. Cuts avoid the spans of doc.spans['sc']" in spans
+    assert "longer than" not in spans
+    assert "the categories ['news'] of documents with more than `longest` = 10" in cats
+    assert [example.reference.cats for example in examples] == [{}, {}, {"mail": 1.0}]
+    assert len(examples[0].reference.spans["clauses"]) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(corpus(NLP))
 
 
 def test_reader_names_what_it_needs(tmp_path: Path) -> None:
