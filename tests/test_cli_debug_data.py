@@ -125,7 +125,7 @@ def corpus(**labels: dict[int, int]) -> CorpusStatistics:
 def test_documents_that_are_long_or_empty() -> None:
     data = corpus(A={2: 60})
     data.documents = Lengths({20: 30, 100: 2})
-    data.without_spans = 20
+    data.without_spans = Lengths({20: 20})
     verdicts = [finding.verdict for finding in checks.check_documents(data, SETTINGS)]
     texts = " ".join(finding.text for finding in checks.check_documents(data, SETTINGS))
     assert verdicts == ["good", "good", "warn"]

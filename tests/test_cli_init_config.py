@@ -6,13 +6,14 @@ import pytest
 import spacy
 from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 from spacy.util import load_config
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.init_config  # noqa: F401 - the import adds the command
 from spacy_sener.corpora.segments import cut
 from spacy_sener.statistics.advice import Advisor, Encoder
-from spacy_sener.statistics.corpus import CorpusStatistics
+from spacy_sener.statistics.corpus import CorpusStatistics, count
 from spacy_sener.statistics.lengths import Lengths
 
 SMALL = Encoder("small", width=384, pieces_per_token=1.25, measured=True)
@@ -62,12 +63,13 @@ def test_a_config_that_trains_at_once(
     assert "mine" in nlp(TEXTS[0]).spans
 
 
+@pytest.mark.parametrize(("annotated", "empty"), [(slice(None), 1.0), (slice(1), 0.25)])
 def test_a_config_that_trains_on_segments_of_long_documents(
-    tiny_encoder: Path, tmp_path: Path
+    tiny_encoder: Path, tmp_path: Path, annotated: slice, empty: float
 ) -> None:
     nlp = spacy.blank("en")
-    doc = nlp.make_doc(" ".join(TEXTS * 60))
-    starts = [token.i for token in doc if token.text == "Anna"]
+    doc = nlp.make_doc(" ".join(TEXTS * 150))
+    starts = [token.i for token in doc if token.text == "Anna"][annotated]
     doc.spans["mine"] = [Span(doc, i, i + 2, "PERSON") for i in starts]
     train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
     DocBin(docs=[doc]).to_disk(train)
@@ -82,6 +84,7 @@ def test_a_config_that_trains_on_segments_of_long_documents(
         "path": str(train),
         "longest": 1_000,
         "spans_key": "mine",
+        "empty": empty,
         "limit": 0,
         "augmenter": None,
     }
@@ -247,6 +250,38 @@ def test_segments_are_counted_as_the_reader_makes_them() -> None:
     assert advisor.trained[500] == 9
     assert advisor.trained.total() - 9 == pytest.approx(len(segments), rel=0.2)
     assert advisor.trained.sum_of_lengths == pytest.approx(34_500, rel=0.001)
+
+
+def sparse(n_tokens: int, every: int) -> Doc:
+    """Sentences of 20 tokens, and a span of two tokens in as many."""
+    words = ["." if i % 20 == 19 else "a" for i in range(n_tokens)]
+    doc = Doc(spacy.blank("en").vocab, words=words)
+    doc.spans["sc"] = [Span(doc, i, i + 2, "A") for i in range(every // 2, n_tokens, every)]
+    return doc
+
+
+@pytest.mark.parametrize(("every", "empty"), [(3_000, 0.25), (500, None)])
+def test_few_segments_without_spans_are_trained_on(every: int, empty: float | None) -> None:
+    docs = [sparse(30_000, every), sparse(400, 1_000)]
+    examples = [Example(Doc(doc.vocab, words=[t.text for t in doc]), doc) for doc in docs]
+    data = count(examples, "sc")
+    advisor = Advisor(data, SMALL, gpu=False)
+    segments = [segment for doc in docs for segment in cut(doc, advisor.longest)]
+    n_empty = sum(not segment.spans["sc"] for segment in segments)
+    assert advisor.share_empty == pytest.approx(n_empty / len(segments), abs=0.05)
+    assert values_of(advisor).get("corpora.train.empty") == empty
+    assert "corpora.train.empty" not in values_of(Advisor(data, SMALL, gpu=True))
+
+
+def test_documents_without_spans_are_thinned_though_none_is_long() -> None:
+    data = corpus({500: 40}, A={2: 500})
+    updates = Advisor(data, SMALL, gpu=False).updates
+    data.without_spans = Lengths({500: 20})
+    choices = {x.setting: x for x in Advisor(data, SMALL, gpu=False).choices()}
+    assert choices["corpora.train.@readers"].value == "spacy-sener.SegmentCorpus.v1"
+    assert choices["corpora.train.empty"].value == 0.25
+    assert "50 % or more" in choices["corpora.train.empty"].reason
+    assert Advisor(data, SMALL, gpu=False).updates == updates * (1 - 0.75 / 2)
 
 
 def test_steps_follow_from_documents() -> None:

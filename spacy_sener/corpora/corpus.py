@@ -89,7 +89,11 @@ def create_jsonl_corpus(
 
 
 class SegmentCorpus(BoundedCorpus):
-    """`BoundedCorpus`, with every document cut into segments of at most `longest` tokens."""
+    """`BoundedCorpus`, with every document cut into segments of at most `longest` tokens.
+
+    Of those without spans under `spans_key` only the share `empty` is read: always the same ones,
+    as evenly over the documents as can be.
+    """
 
     def __init__(
         self,
@@ -97,33 +101,50 @@ class SegmentCorpus(BoundedCorpus):
         *,
         longest: int,
         spans_key: str = "sc",
+        empty: float = 1.0,
         limit: int = 0,
         augmenter: Augmenter | None = None,
         shuffle: bool = False,
     ) -> None:
         if longest < 1:
             raise ValueError(f"longest is {longest} tokens, must be 1 or more")
+        if not 0 <= empty <= 1:
+            raise ValueError(f"empty is {empty}, must be a share of segments, from 0 to 1")
         super().__init__(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
-        self.longest, self.spans_key = longest, spans_key
+        self.longest, self.spans_key, self.empty = longest, spans_key, empty
         self._told = False
 
     def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
         """Segments of the documents in these files; at their end warnings of what is in none."""
         losses = SegmentLosses()
-        for doc in super().read_docbin(vocab, locs):
-            segments = list(cut(doc, self.longest, self.spans_key))
-            losses.add(doc, segments)
-            yield from segments
+        yield from self._thinned(self._segments(super().read_docbin(vocab, locs), losses))
         if not self._told:
             for text in losses.warnings(self.path, longest=self.longest, spans_key=self.spans_key):
                 warnings.warn(text, stacklevel=3)
             self._told = True
+
+    def _segments(self, docs: Iterable[Doc], losses: SegmentLosses) -> Iterator[Doc]:
+        for doc in docs:
+            segments = list(cut(doc, self.longest, self.spans_key))
+            losses.add(doc, segments)
+            yield from segments
+
+    def _thinned(self, segments: Iterable[Doc]) -> Iterator[Doc]:
+        n_empty = 0
+        for segment in segments:
+            if segment.spans.get(self.spans_key):
+                yield segment
+                continue
+            n_empty += 1
+            if int(n_empty * self.empty) > int((n_empty - 1) * self.empty):
+                yield segment
 
 
 def create_segment_corpus(
     path: Path | None,
     longest: int = 1000,
     spans_key: str = "sc",
+    empty: float = 1.0,
     limit: int = 0,
     augmenter: Augmenter | None = None,
 ) -> SegmentCorpus:
@@ -134,11 +155,18 @@ def create_segment_corpus(
     spans_key (str): Where the spans are in `doc.spans` that no cut should go through. Those that
         one has to go through are left out, as are those under other keys that one goes through,
         with one warning. With another, categories (`doc.cats`) are left out of what is cut.
+    empty (float): Share of the segments, and of documents that are not cut, without spans under
+        that key that is read. In few updates more is learned where most of them have spans.
     limit (int): Read no more documents than these. 0: all.
     augmenter (Callable): Makes further examples of a segment, as for `spacy.Corpus.v1`.
     """
     if path is None:
         raise ValueError(Errors.E913)
     return SegmentCorpus(
-        Path(path), longest=longest, spans_key=spans_key, limit=limit, augmenter=augmenter
+        Path(path),
+        longest=longest,
+        spans_key=spans_key,
+        empty=empty,
+        limit=limit,
+        augmenter=augmenter,
     )

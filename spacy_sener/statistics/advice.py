@@ -35,6 +35,9 @@ CPU_HOURS = 3
 CPU_LONGEST, GPU_LONGEST = 1000, 2000
 # How full a segment is: it ends at a line break or sentence. Measured on contracts and judgments.
 FILLED = 0.85
+# Which share of the segments may be without spans, and which part of those a CPU is given to train
+# on where more are: measured on contracts and judgments.
+MANY_EMPTY, KEPT_EMPTY = 0.1, 0.25
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
 # token in the table (span_size 16, depth 1) of a window of 128.
 PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
@@ -146,11 +149,30 @@ class Advisor:
     @cached_property
     def trained(self) -> Lengths:
         """What examples are made of: documents, and segments, thought equal, of longer ones."""
+        return self._in_segments(self.corpus.documents)
+
+    def _in_segments(self, documents: Lengths) -> Lengths:
         lengths = Lengths()
-        for length, n in self.corpus.documents.items():
+        for length, n in documents.items():
             count = ceil(length / (FILLED * self.longest)) if length > self.longest else 1
             lengths[round(length / count)] += n * count
         return lengths
+
+    @cached_property
+    def share_empty(self) -> float:
+        """Of all segments, those without spans; rather too low, as cuts go around spans.
+
+        Of segments of s tokens that begin anywhere, g / s - 1 lie in a stretch of g tokens.
+        """
+        size = FILLED * self.longest
+        between = sum(n * (gap / size - 1) for gap, n in self.corpus.gaps.items() if gap > size)
+        n_empty = self._in_segments(self.corpus.without_spans).total() + between
+        return n_empty / max(1, self.trained.total())
+
+    @property
+    def empty(self) -> float:
+        """Share of the segments without spans that is trained on."""
+        return KEPT_EMPTY if self.share_empty > MANY_EMPTY and not self.gpu else 1.0
 
     @cached_property
     def words(self) -> int:
@@ -163,7 +185,8 @@ class Advisor:
         lengths = self.trained
         long = {length: n for length, n in lengths.items() if length > 1.2 * self.words}
         rest = lengths.sum_of_lengths - sum(length * n for length, n in long.items())
-        return max(1.0, sum(long.values()) + rest / self.words)
+        left_out = (1 - self.empty) * self.share_empty
+        return max(1.0, (1 - left_out) * (sum(long.values()) + rest / self.words))
 
     @cached_property
     def seconds(self) -> float:
@@ -231,9 +254,25 @@ class Advisor:
         return Choice(f"{COMPONENT}.max_pieces", self.max_pieces, reason)
 
     def _segments(self) -> Iterator[Choice]:
-        lengths = self.corpus.documents
-        if not (n_over := lengths.n_over(self.longest)):
+        n_over = self.corpus.documents.n_over(self.longest)
+        if not n_over and self.empty == 1:
             return
+        reason = self._why_segments(n_over) if n_over else "so that some can be left out"
+        train = "corpora.train"
+        yield Choice(f"{train}.@readers", "spacy-sener.SegmentCorpus.v1", reason)
+        yield Choice(f"{train}.longest", self.longest, reason)
+        yield Choice(f"{train}.spans_key", self.corpus.spans_key, reason)
+        if self.empty < 1:
+            yield Choice(
+                f"{train}.empty",
+                self.empty,
+                f"some {100 * self.share_empty:.0f} % or more of what is trained on would have no "
+                "span. A CPU does few updates, and learns more where spans are: of the others it "
+                "is given this share",
+            )
+
+    def _why_segments(self, n_over: int) -> str:
+        lengths = self.corpus.documents
         n_segments = self.trained.total() - (lengths.total() - n_over)
         why = "each update has several documents" if self.gpu else "updates are short, and many"
         reason = (
@@ -242,10 +281,7 @@ class Advisor:
         )
         if self.longest > (GPU_LONGEST if self.gpu else CPU_LONGEST):
             reason += f". So long for spans of up to {self.reach + 1:,} tokens"
-        train = "corpora.train"
-        yield Choice(f"{train}.@readers", "spacy-sener.SegmentCorpus.v1", reason)
-        yield Choice(f"{train}.longest", self.longest, reason)
-        yield Choice(f"{train}.spans_key", self.corpus.spans_key, reason)
+        return reason
 
     def _overlaps(self) -> Iterator[Choice]:
         n = max(1, self.corpus.spans.total())

@@ -55,10 +55,11 @@ def check_documents(corpus: CorpusStatistics, settings: Settings) -> Iterator[Fi
     size = f"{_count(n, 'document')}, {lengths.sum_of_lengths:,} tokens (whitespace never counted)."
     yield Finding("good", size)
     yield _document_lengths(corpus, settings)
-    without = f"{corpus.without_spans:,} of {n:,} documents have no span. They teach what is none"
-    if 2 * corpus.without_spans > n:
+    n_without = corpus.without_spans.total()
+    without = f"{n_without:,} of {n:,} documents have no span. They teach what is none"
+    if 2 * n_without > n:
         yield Finding("warn", f"{without}: make sure that they were annotated, or take them out.")
-    elif corpus.without_spans:
+    elif n_without:
         yield Finding("good", f"{without}, if they were annotated.")
     else:
         yield Finding("good", "Every document has spans.")

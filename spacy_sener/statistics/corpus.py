@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ..corpora.docbin import read_examples, require_docbin
 from ..gold import GoldSpan, gold_spans
 from .lengths import Lengths
-from .overlaps import count_overlaps
+from .overlaps import count_overlaps, gaps
 from .texts import Texts
 
 # Words kept to see how many pieces a tokenizer makes of them, and how many of one document.
@@ -36,7 +36,8 @@ class CorpusStatistics:
     spans_key: str
     documents: Lengths = field(default_factory=Lengths)
     labels: dict[str, Lengths] = field(default_factory=dict)
-    without_spans: int = 0
+    without_spans: Lengths = field(default_factory=Lengths)  # documents
+    gaps: Lengths = field(default_factory=Lengths)  # in the others, stretches that no span touches
     repeated_spans: int = 0
     nested: int = 0
     crossing: int = 0
@@ -79,16 +80,20 @@ class CorpusStatistics:
     def _add_spans(self, found: list[GoldSpan], tokens: NDArray[Any]) -> None:
         spans = set(found)
         bounds = {(span.start, span.end) for span in spans}
-        self.without_spans += not spans
         self.repeated_spans += len(found) - len(spans)
         self.further_labels += len(spans) - len(bounds)
         nested, crossing = count_overlaps(bounds)
         self.nested += nested
         self.crossing += crossing
+        visible: set[tuple[int, int]] = set()
         for span in spans:
-            first, last = np.searchsorted(tokens, [span.start, span.end])
-            length = int(last - first) + 1
-            self.labels.setdefault(span.label, Lengths())[length] += 1
+            first, last = (int(i) for i in np.searchsorted(tokens, [span.start, span.end]))
+            self.labels.setdefault(span.label, Lengths())[last - first + 1] += 1
+            visible.add((first, last))
+        if spans:
+            self.gaps.update(gaps(visible, len(tokens)))
+        else:
+            self.without_spans[len(tokens)] += 1
 
 
 def count(examples: Iterable[Example], spans_key: str) -> CorpusStatistics:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 Bounds = tuple[int, int]  # first and last token
 
 
@@ -20,3 +22,13 @@ def count_overlaps(spans: Iterable[Bounds]) -> tuple[int, int]:
         )
         still_open.append((start, end))
     return n_nested, n_crossing
+
+
+def gaps(spans: Iterable[Bounds], n_tokens: int) -> list[int]:
+    """Lengths, in tokens, of the stretches of a document that no span touches; left to right."""
+    is_taken = np.zeros(n_tokens + 2, dtype=bool)
+    is_taken[[0, -1]] = True  # what is before the document, and behind
+    for start, end in spans:
+        is_taken[start + 1 : end + 2] = True
+    lengths = np.diff(np.flatnonzero(is_taken)) - 1
+    return [int(length) for length in lengths if length]

@@ -287,11 +287,27 @@ def test_reader_tells_what_is_lost_under_other_keys_and_of_categories(tmp_path: 
         list(corpus(NLP))
 
 
+@pytest.mark.parametrize(("empty", "read"), [(1.0, 20), (0.25, 5), (0.4, 8), (0.0, 0)])
+def test_reader_takes_a_share_of_what_has_no_spans(tmp_path: Path, empty: float, read: int) -> None:
+    """20 of the 21 segments, of 10 documents and one that is not cut."""
+    docs = [make_doc(["a"] * 20, [], "mine") for _ in range(9)]
+    docs += [make_doc(["a"] * 20, [(0, 2, "A")], "mine"), make_doc(["b"] * 4, [], "mine")]
+    docs[0].spans["other"] = [docs[0][:2]]
+    corpus = create_segment_corpus(save(tmp_path / "a.spacy", *docs), 10, "mine", empty=empty)
+    for _ in range(2):
+        references = [example.reference for example in corpus(NLP)]
+        assert sum(not doc.spans["mine"] for doc in references) == read
+        assert [found(doc, "mine") for doc in references if doc.spans["mine"]] == [[(0, 2, "A")]]
+        assert references[-1][0].text == ("b" if read else "a")  # the last one of them
+
+
 def test_reader_names_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="E913"):
         create_segment_corpus(None)
     with pytest.raises(ValueError, match="longest is 0 tokens, must be 1 or more"):
         create_segment_corpus(tmp_path, longest=0)
+    with pytest.raises(ValueError, match=r"empty is 1\.5, must be a share of segments"):
+        create_segment_corpus(tmp_path, empty=1.5)
 
 
 CONFIG = """

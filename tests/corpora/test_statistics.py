@@ -14,7 +14,7 @@ from spacy.training import Example
 from spacy_sener.gold import MISALIGNED
 from spacy_sener.statistics.corpus import CorpusStatistics, count, read_statistics
 from spacy_sener.statistics.lengths import Lengths
-from spacy_sener.statistics.overlaps import count_overlaps
+from spacy_sener.statistics.overlaps import count_overlaps, gaps
 from spacy_sener.statistics.texts import SHINGLE, Texts
 
 Spans = Sequence[tuple[int, int, str]]  # first token, end (exclusive), label
@@ -51,6 +51,20 @@ def test_overlaps_are_those_of_all_pairs(spans: list[tuple[int, int]]) -> None:
     nested = [a for a in unique if any(a != b and b[0] <= a[0] and a[1] <= b[1] for b in unique)]
     crossing = [a for a in unique if any(b[0] < a[0] <= b[1] < a[1] for b in unique)]
     assert count_overlaps(spans) == (len(nested), len(crossing))
+
+
+@pytest.mark.parametrize(
+    ("spans", "lengths"),
+    [
+        ([], [9]),
+        ([(0, 8)], []),
+        ([(1, 2), (5, 5)], [1, 2, 3]),
+        ([(0, 6), (2, 3), (5, 7)], [1]),
+        ([(2, 3), (4, 4)], [2, 4]),
+    ],
+)
+def test_gaps(spans: list[tuple[int, int]], lengths: list[int]) -> None:
+    assert gaps(spans, 9) == lengths
 
 
 def words(seed: int, n: int) -> np.ndarray:
@@ -92,7 +106,8 @@ def test_spans_are_counted_as_in_training() -> None:
     assert corpus.documents == {6: 1}
     assert corpus.labels == {"PER": {2: 1}, "POET": {2: 1}, "ACT": {3: 1}}
     assert (corpus.repeated_spans, corpus.further_labels) == (1, 1)
-    assert (corpus.nested, corpus.crossing, corpus.without_spans) == (0, 0, 0)
+    assert (corpus.nested, corpus.crossing, corpus.without_spans) == (0, 0, {})
+    assert corpus.gaps == {1: 1}  # "it"; whitespace is not counted
 
 
 def test_whitespace_at_an_end() -> None:
@@ -115,7 +130,8 @@ def test_annotations_elsewhere() -> None:
     other = example("one two", [(0, 1, "A")], key="other")
     other.reference.ents = [Span(other.reference, 1, 2, "B")]
     corpus = count([other], "sc")
-    assert (corpus.other_keys, corpus.ents, corpus.without_spans) == ({"other": 1}, 1, 1)
+    assert (corpus.other_keys, corpus.ents) == ({"other": 1}, 1)
+    assert (corpus.without_spans, corpus.gaps) == ({2: 1}, {})
 
 
 def test_reads_files(tmp_path: Path) -> None:
