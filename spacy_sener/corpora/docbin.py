@@ -30,8 +30,9 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
     """The documents of a .spacy file, which has to fit into memory, though not as documents.
 
     Where there is no group of spans under the key, named entities are taken, if there are any.
-    Spans under other keys are only counted. Spans are trimmed, and each is taken once. All that,
-    and scores that are not a number for each span, is in the report.
+    Spans under other keys stay as they are. Spans under the key are trimmed, each is taken once,
+    and none without a label. All that, and scores that are not a number for each span, is in the
+    report.
     """
     for number, doc in enumerate(_docs(path, vocab, spans_key, report), 1):
         try:
@@ -121,14 +122,12 @@ def _unpacks_to_more(data: bytes, limit: int) -> bool:
 
 
 def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    others = {key: len(group) for key, group in doc.spans.items() if key != spans_key and group}
+    for key, group in doc.spans.items():
+        if key != spans_key and group:
+            report.add_problem("other spans key", where, {"key": key, "spans": len(group)})
     if doc.spans.get(spans_key):
-        for key, n_spans in others.items():
-            report.add_unread(f"spans under the key {key!r}", n_spans)
         report.add_unread("named entities", len(doc.ents))
         return
-    for key, n_spans in others.items():
-        report.add_problem("other spans key", where, {"key": key, "spans": n_spans})
     is_empty = spans_key in doc.spans
     if doc.ents:
         problem = "beside an empty group" if is_empty else "from doc.ents"
@@ -154,11 +153,17 @@ def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
 
 
 def _tidy(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    """Trim the spans and leave out copies, as in other formats; what else the group has stays."""
+    """Trim the spans, and leave out copies and what has no label, as in other formats.
+
+    What else the group has stays.
+    """
     group = doc.spans[spans_key]
     kept = []
     for span, score in zip(group, span_scores(group), strict=True):
         item = {"start": span.start, "end": span.end, "label": span.label_}
+        if not span.label_.strip():
+            report.add_problem("unlabelled", where, item)
+            continue
         annotation = Annotation(span.start, span.end, span.label_, item, score)
         is_space = (token.is_space for token in span)
         ends = trimmed(annotation, is_space, report=report, where=where)
