@@ -120,3 +120,33 @@ def test_a_span_may_have_no_score(tmp_path: Path) -> None:
     assert scores[0] == 0.5
     assert np.isnan(scores[1])
     assert not report.problems
+
+
+@pytest.mark.parametrize("wrong", ["person", 7, True])
+def test_labels_asked_for_that_are_no_labels(tmp_path: Path, wrong: Any) -> None:
+    doc = NLP("one")
+    doc._.gliner_labels = wrong
+    path = write(tmp_path / "a.spacy", NLP("two"), doc)
+    message = r"a\.spacy, document 2: 'gliner_labels' should be a list of labels, but is "
+    with pytest.raises(ValueError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kept", "n_unusable"),
+    [
+        (["person", "city"], ["person", "city"], 0),
+        ({"person": "somebody", "city": ""}, {"person": "somebody"}, 1),
+        (["person", 7, "person", " "], ["person"], 2),
+        ([" "], None, 1),
+        ([], None, 0),
+    ],
+)
+def test_labels_asked_for_are_read_as_in_other_formats(
+    tmp_path: Path, labels: Any, kept: Any, n_unusable: int
+) -> None:
+    doc = NLP("one")
+    doc._.gliner_labels = labels
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert again._.gliner_labels == kept
+    assert report.problems["unusable label"] == n_unusable
