@@ -71,6 +71,20 @@ def test_spans_under_another_key_of_a_docbin_are_exported_by_its_name(tmp_path: 
     assert [(span.text, span.label_) for span in again.spans["sc"]] == [("one", "number")]
 
 
+@pytest.mark.parametrize("command", ["convert", "export"])
+def test_strict_is_of_spans_under_other_keys_too(tmp_path: Path, command: str) -> None:
+    doc = spacy.blank("en")("one two")
+    doc.spans["sc"], doc.spans["mine"] = [doc.char_span(0, 3, "a")], [doc.char_span(4, 7, "b")]
+    source, report = tmp_path / "in.spacy", tmp_path / "report.jsonl"
+    DocBin(docs=[doc]).to_disk(source)
+    output = tmp_path / ("out.spacy" if command == "convert" else "out.jsonl")
+    result = run(command, source, output, "--strict", "--report", report)
+    assert result.exit_code == 1
+    assert "1 x other spans key" in result.output
+    assert json.loads(report.read_text())["item"] == {"key": "mine", "spans": 1}
+    assert not output.exists()
+
+
 def test_a_text_longer_than_spacy_parses(tmp_path: Path) -> None:
     record = {"text": "word " * 200_001, "spans": [[1_000_000, 1_000_004, "last"]]}
     result = convert(tmp_path, json.dumps(record), options=("--strict",))

@@ -15,9 +15,11 @@ from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Corpus, Example
 from spacy.vocab import Vocab
 
+from ..extensions import LABELS
 from ..scores import span_scores
 from . import files
 from .annotation import Annotation, set_spans, trimmed
+from .asked_labels import read_labels
 from .files import plain_path, read_bytes
 from .records import check_id
 from .report import Report
@@ -30,12 +32,14 @@ def read_docbin(path: Path, vocab: Vocab, *, spans_key: str, report: Report) -> 
     """The documents of a .spacy file, which has to fit into memory, though not as documents.
 
     Where there is no group of spans under the key, named entities are taken, if there are any.
-    Spans under other keys are only counted. Spans are trimmed, and each is taken once. All that,
-    and scores that are not a number for each span, is in the report.
+    Spans under other keys stay as they are. Spans under the key are trimmed, each is taken once,
+    and none without a label. All that, scores that are not a number for each span, and labels asked
+    for (`doc._.gliner_labels`) that cannot be used, is in the report.
     """
     for number, doc in enumerate(_docs(path, vocab, spans_key, report), 1):
         try:
             check_id(doc.user_data["doc_id"])
+            _check_labels(doc, report, number)
         except ValueError as error:
             raise ValueError(f"{path}, document {number}: {error}") from error
         report.add_doc(doc, spans_key)
@@ -47,7 +51,7 @@ def _docs(path: Path, vocab: Vocab, spans_key: str, report: Report) -> Iterator[
     with damage_named(path):
         for number, doc in enumerate(docs, 1):
             doc.user_data.setdefault("doc_id", f"{path.name}:{number}")
-            where = f"{doc.user_data['doc_id']} (document {number})"
+            where = _place(doc, number)
             _take_spans(doc, spans_key, report, where)
             _check_scores(doc.spans[spans_key], report, where)
             _tidy(doc, spans_key, report, where)
@@ -120,15 +124,17 @@ def _unpacks_to_more(data: bytes, limit: int) -> bool:
     return size > limit
 
 
+def _place(doc: Doc, number: int) -> str:
+    return f"{doc.user_data['doc_id']} (document {number})"
+
+
 def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    others = {key: len(group) for key, group in doc.spans.items() if key != spans_key and group}
+    for key, group in doc.spans.items():
+        if key != spans_key and group:
+            report.add_problem("other spans key", where, {"key": key, "spans": len(group)})
     if doc.spans.get(spans_key):
-        for key, n_spans in others.items():
-            report.add_unread(f"spans under the key {key!r}", n_spans)
         report.add_unread("named entities", len(doc.ents))
         return
-    for key, n_spans in others.items():
-        report.add_problem("other spans key", where, {"key": key, "spans": n_spans})
     is_empty = spans_key in doc.spans
     if doc.ents:
         problem = "beside an empty group" if is_empty else "from doc.ents"
@@ -153,12 +159,29 @@ def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
         group.attrs["scores"] = values
 
 
+def _check_labels(doc: Doc, report: Report, number: int) -> None:
+    """Keep the labels asked for that can be used; raises ValueError as `read_labels` does."""
+    labels = doc._.get(LABELS)
+    if labels is not None:
+        fields = {
+            LABELS: list(labels) if isinstance(labels, tuple) else labels
+        }  # as msgpack has it
+        where = _place(doc, number)
+        doc._.set(LABELS, read_labels(fields, LABELS, report, where) or None)
+
+
 def _tidy(doc: Doc, spans_key: str, report: Report, where: str) -> None:
-    """Trim the spans and leave out copies, as in other formats; what else the group has stays."""
+    """Trim the spans, and leave out copies and what has no label, as in other formats.
+
+    What else the group has stays.
+    """
     group = doc.spans[spans_key]
     kept = []
     for span, score in zip(group, span_scores(group), strict=True):
         item = {"start": span.start, "end": span.end, "label": span.label_}
+        if not span.label_.strip():
+            report.add_problem("unlabelled", where, item)
+            continue
         annotation = Annotation(span.start, span.end, span.label_, item, score)
         is_space = (token.is_space for token in span)
         ends = trimmed(annotation, is_space, report=report, where=where)

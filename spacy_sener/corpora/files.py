@@ -8,14 +8,20 @@ import lzma
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from .xz import open_xz
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": open_xz}
+# Without name, which would be that of a part, and time: what is the same is packed to the same.
+PACKERS: dict[str, Callable[[BinaryIO], Any]] = {
+    ".gz": lambda file: gzip.GzipFile("", "wb", fileobj=file, mtime=0),
+    ".xz": partial(lzma.open, mode="wb"),
+}
 
 # The most that is held in memory at once: of a packed file, whose size says nothing, and of a line
 # or text. Whole books are a hundredth of that.
@@ -125,22 +131,27 @@ def read_bytes(path: Path) -> bytes:
 def written_whole(path: Path) -> Iterator[Path]:
     """A path to write to instead of `path`, which it becomes at the end, and only if nothing fails.
 
-    The folder is made where there is none. The suffix is that of `path`.
+    The folder is made where there is none. The suffix is that of `path`. A link stays one: what it
+    leads to is replaced.
     """
     check_file(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{path.name}")
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".part-{path.name}")
     try:
         yield part
-        part.replace(path)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
 def check_file(path: Path) -> None:
-    """Raise IsADirectoryError for a folder, else as `check_folder` does for the one it is in."""
+    """Raise IsADirectoryError for a folder, FileExistsError for a pipe or device, which cannot be
+    replaced by a file, else as `check_folder` does for the folder it is in."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file to write")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is a pipe or device: name a file to write")
     check_folder(path.parent)
 
 
@@ -153,16 +164,23 @@ def check_folder(path: Path) -> None:
 
 @contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
-    """As `written_whole`, for a folder to fill. Raises FileExistsError, before, if it is there."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    """As `written_whole`, for a folder to fill.
+
+    Raises FileExistsError, before, if it is there and not empty, and for the one that the process
+    works in, even so: all relative paths would lead nowhere once it is replaced.
+    """
+    target = path.resolve()
+    if target == Path.cwd():
+        raise FileExistsError(f"{path} is the current folder: name a new folder")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{path} is there already: name a new folder")
-    path.mkdir(parents=True, exist_ok=True)
-    path.rmdir()  # it could be made, which is better known before the work than after
-    part = path.resolve().with_name(f".part-{path.resolve().name}")
+    target.mkdir(parents=True, exist_ok=True)
+    target.rmdir()  # it could be made, which is better known before the work than after
+    part = target.with_name(f".part-{target.name}")
     shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     try:
         yield part
-        part.replace(path)
+        part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -219,10 +237,12 @@ def files_written_whole(folder: Path) -> Iterator[Path]:
 @contextmanager
 def create_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file to write, packed if its name ends in `.gz` or `.xz`, all or nothing."""
-    opener = OPENERS.get(path.suffix.lower(), open)
+    packer = PACKERS.get(path.suffix.lower(), nullcontext)
     with (
         written_whole(path) as part,
-        opener(part, mode="wt", encoding="utf8", newline="") as text,
+        part.open("wb") as file,
+        packer(file) as packed,
+        TextIOWrapper(packed, encoding="utf8", newline="") as text,
     ):
         yield text
 

@@ -12,9 +12,7 @@ CHUNK = 1 << 16  # bytes
 
 
 def open_xz(path: Path, mode: str, **options: Any) -> Any:
-    """As `lzma.open`. Raises LZMAError for a file that asks for too much memory, as for damage."""
-    if "r" not in mode:
-        return lzma.open(path, mode, **options)
+    """As `lzma.open`, to read. Raises LZMAError if it asks for too much memory, as for damage."""
     file = io.BufferedReader(_XzFile(path.open("rb")), CHUNK)
     return io.TextIOWrapper(file, **options) if "t" in mode else file
 

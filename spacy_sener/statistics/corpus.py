@@ -27,7 +27,7 @@ SAMPLE_WORDS_PER_DOC = 500
 
 @dataclass
 class CorpusStatistics:
-    """Counts only, and one number for each document and for some of its stretches of text.
+    """Counts, a number for each document and for some of its stretches of text, and some words.
 
     Spans are counted as in training: at the tokens that the pipeline makes, whitespace at their
     ends trimmed, each once. Lengths are in tokens that are not whitespace.

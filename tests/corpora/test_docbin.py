@@ -75,14 +75,28 @@ def test_what_is_wrong_is_said_once(tmp_path: Path) -> None:
         read(path)
 
 
-def test_what_is_beside_the_spans_of_the_key_is_counted(tmp_path: Path) -> None:
+def test_what_is_beside_the_spans_of_the_key_is_reported(tmp_path: Path) -> None:
+    """Spans as a problem, as in other formats; entities, of another kind, are counted."""
     doc = NLP("one two three")
     doc.spans["sc"], doc.spans["other"] = [Span(doc, 0, 1, "x")], [doc[0:2], doc[1:2]]
     doc.ents = [Span(doc, 2, 3, "y")]
     [again], report = read(write(tmp_path / "a.spacy", doc))
     assert [span.text for span in again.spans["sc"]] == ["one"]
-    assert not report.problems
-    assert report.unread == {"spans under the key 'other'": 2, "named entities": 1}
+    assert [span.text for span in again.spans["other"]] == ["one two", "two"]
+    assert report.problems == {"other spans key": 1}
+    assert report.examples["other spans key"][0].endswith(": {'key': 'other', 'spans': 2}")
+    assert report.unread == {"named entities": 1}
+
+
+def test_spans_without_a_label_are_left_out(tmp_path: Path) -> None:
+    doc = NLP("one two three")
+    doc.spans["sc"] = [Span(doc, 0, 2), Span(doc, 1, 2, "x"), Span(doc, 0, 1, " ")]
+    doc.spans["sc"].attrs["scores"] = [0.25, 0.5, 0.75]
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert [span.label_ for span in again.spans["sc"]] == ["x"]
+    assert again.spans["sc"].attrs["scores"].tolist() == [0.5]
+    assert report.problems == {"unlabelled": 2}
+    assert set(report.labels) == {"x"}
 
 
 @pytest.mark.parametrize("scores", [[0.5], [0.5, 0.5, 0.5], ["high", "low"], "ab", 5, {"a": 1}])
@@ -106,3 +120,33 @@ def test_a_span_may_have_no_score(tmp_path: Path) -> None:
     assert scores[0] == 0.5
     assert np.isnan(scores[1])
     assert not report.problems
+
+
+@pytest.mark.parametrize("wrong", ["person", 7, True])
+def test_labels_asked_for_that_are_no_labels(tmp_path: Path, wrong: Any) -> None:
+    doc = NLP("one")
+    doc._.gliner_labels = wrong
+    path = write(tmp_path / "a.spacy", NLP("two"), doc)
+    message = r"a\.spacy, document 2: 'gliner_labels' should be a list of labels, but is "
+    with pytest.raises(ValueError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kept", "n_unusable"),
+    [
+        (["person", "city"], ["person", "city"], 0),
+        ({"person": "somebody", "city": ""}, {"person": "somebody"}, 1),
+        (["person", 7, "person", " "], ["person"], 2),
+        ([" "], None, 1),
+        ([], None, 0),
+    ],
+)
+def test_labels_asked_for_are_read_as_in_other_formats(
+    tmp_path: Path, labels: Any, kept: Any, n_unusable: int
+) -> None:
+    doc = NLP("one")
+    doc._.gliner_labels = labels
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert again._.gliner_labels == kept
+    assert report.problems["unusable label"] == n_unusable

@@ -1,10 +1,10 @@
-"""Folders that are replaced as a whole: what was there stays until the new one is."""
+"""Folders that are written or replaced as a whole: what was there stays until the new one is."""
 
 from pathlib import Path
 
 import pytest
 
-from spacy_sener.corpora.files import folder_replaced_whole, restore_folder
+from spacy_sener.corpora.files import folder_replaced_whole, folder_written_whole, restore_folder
 
 
 @pytest.fixture
@@ -71,3 +71,33 @@ def test_a_process_that_was_killed_before_the_old_one_was_removed(path: Path) ->
     with folder_replaced_whole(path) as part:
         fill(part, "second")
     assert content(path) == "second"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_to_a_folder_stays_one_and_its_folder_is_written(
+    tmp_path: Path, is_there: bool
+) -> None:
+    real, link = tmp_path / "disk" / "real", tmp_path / "link"
+    if is_there:
+        real.mkdir(parents=True)
+    link.symlink_to(real)
+    with folder_written_whole(link) as part:
+        fill(part, "new")
+    assert link.is_symlink()
+    assert content(real) == "new"
+    with pytest.raises(FileExistsError, match="link is there already"), folder_written_whole(link):
+        pass
+
+
+def test_the_folder_that_the_process_works_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths such as that of a pipeline to read would lead nowhere."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "link").symlink_to(work)
+    monkeypatch.chdir(work)
+    for path in (Path(), work, tmp_path / "link"):
+        with pytest.raises(FileExistsError, match="is the current folder: name a new folder"):
+            folder_written_whole(path).__enter__()
+    assert Path.cwd().samefile(work)
