@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wasabi import msg
 
 from ..evaluation.compare import other_data, read_reports, write_comparison
 from ..evaluation.plots import MISSING
 from .app import app
+from .messages import fail, msg
 
 
 @app.command("compare")
@@ -27,7 +27,7 @@ def compare_cli(
     try:
         has_plot = compare(paths, output_path)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     if not has_plot:
         msg.warn(MISSING)
     msg.good(f"Wrote the comparison to {output_path}")

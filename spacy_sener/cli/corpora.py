@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 from spacy.tokens import Doc
 from tqdm import tqdm
-from wasabi import msg
 
 from ..corpora import brat, uima
 from ..corpora.files import plain_suffix
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
-from ..printable import printable
-from .messages import print_lines
+from .messages import msg, print_lines
 from .options import blank
 
 InputPath = Annotated[
@@ -71,10 +69,7 @@ def check_paths(input_path: Path, output_path: Path, report_path: Path | None) -
 
 def print_report(report: Report) -> None:
     """Print what a corpus holds, and what had to be changed in it."""
-    rows = [
-        (printable(name), count.spans, count.longest)
-        for name, count in sorted(report.labels.items())
-    ]
+    rows = [(name, count.spans, count.longest) for name, count in sorted(report.labels.items())]
     header = ("Label", "Spans", "Longest (tokens)")
     footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wasabi import msg
 
 from ..corpora.export import problems_to, write_gliner, write_jsonl
 from ..corpora.files import plain_suffix
@@ -23,7 +22,7 @@ from .corpora import (
     print_report,
     read_corpus,
 )
-from .messages import fail
+from .messages import fail, msg
 
 TARGETS = ("jsonl", "gliner")
 SUFFIXES = (".jsonl", ".json")

@@ -17,7 +17,6 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model
 from tqdm import tqdm
-from wasabi import msg
 
 from ..corpora.corpus import without_annotations
 from ..corpora.docbin import load_docbin
@@ -30,7 +29,7 @@ from ..displacy import render as render_html
 from ..extensions import copy_labels
 from ..progress import progress_bar
 from .app import app
-from .messages import print_lines
+from .messages import fail, msg, print_lines
 from .options import Code, UseGPU, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
@@ -74,7 +73,7 @@ def render_cli(
     """
     import_code(code_path)
     if not 1 <= len(paths) <= 2:
-        msg.fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths", exits=1)
+        fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths")
     *inputs, output_path = paths
     setup_gpu(gpu_id, silent=gpu_id < 0)
     try:
@@ -89,7 +88,7 @@ def render_cli(
             title=title,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote a page of {n_docs} documents to {output_path}")
 
 

@@ -10,15 +10,14 @@ from typing import Annotated, Any
 import typer
 from spacy.cli._util import import_code
 from spacy.util import load_model
-from wasabi import msg
 
 from ..corpora.docbin import read_examples, require_docbin
 from ..corpora.files import check_file, folder_written_whole, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..evaluation.markdown import percent
-from ..printable import printable
 from ..self_training import Settings, self_train
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
 
 DEFAULT = Settings()
@@ -96,7 +95,7 @@ def self_train_cli(
             report_path=report_path,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     print_done(done)
     msg.good(f"Wrote the pipeline to {output_path}")
 
@@ -143,7 +142,7 @@ def self_train_files(
 
 def print_done(done: dict[str, Any]) -> None:
     """Print what was learned from, and precision, recall and F before and after."""
-    rows = [(printable(label), count) for label, count in done["spans_per_label"].items()]
+    rows = list(done["spans_per_label"].items())
     footer = (f"{done['examples']} examples from {done['texts']} texts", done["spans"])
     header = ("Label", "Spans learned from")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r"))

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from spacy.cli._util import import_code
 from spacy.util import load_model
-from wasabi import msg
 
 from ..corpora.files import create_text, files_written_whole
 from ..evaluation.confidence import best_point
@@ -16,8 +15,8 @@ from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.predictions import Run, from_pipeline, keeps_by_score, require_spans, writer
 from ..evaluation.report import evaluate
-from ..printable import printable
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
 
 LONGER = "Train it longer."
@@ -44,7 +43,7 @@ def set_threshold_cli(
     try:
         before, curve = set_threshold(model, data_path, spans_key=spans_key)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     rows = [(f"{each['threshold']:.2f}", *(percent(each[key]) for key in "prf")) for each in curve]
     msg.table(rows, header=("Threshold", "P", "R", "F"), divider=True, aligns="r")
     after = best_point(curve)["threshold"]
@@ -85,7 +84,7 @@ def set_threshold(
     curve = figures["curve"] or []
     if not any(point["f"] for point in curve):
         hint = no_common_label(figures["per_type"], run.known)
-        raise ValueError(printable(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}"))
+        raise ValueError(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}")
     threshold = best_point(curve)["threshold"]
     pipe.cfg["threshold"] = nlp.get_pipe_config(pipe.name)["threshold"] = threshold
     with files_written_whole(model / pipe.name) as part:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from ..printable import printable
 from .accuracy import BUCKETS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def draw_comparison(lengths: Mapping[str, Mapping[str, Sequence[float]]], path: 
             means,
             yerr=[below, above],
             capsize=3,
-            label=method.replace("$", r"\$"),
+            label=printable(method).replace("$", r"\$"),
             linestyle=STYLES[i % len(STYLES)],
             **style,
         )
