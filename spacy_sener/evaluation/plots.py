@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from ..corpora.files import written_whole
 from ..printable import printable
 from .accuracy import BUCKETS
 
@@ -178,4 +179,5 @@ def _figure(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=130)
+    with written_whole(path) as part:
+        figure.savefig(part, dpi=130)
