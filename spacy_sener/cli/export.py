@@ -1,4 +1,4 @@
-"""`python -m spacy sener export`: documents with spans and scores as JSON lines, or for GLiNER."""
+"""`python -m spacy sener export`: documents with spans and scores as JSON, or for GLiNER."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def export_cli(
     input_path: InputPath,
     output_path: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="A .jsonl or .json file, perhaps packed (.gz, .xz)"),
+        typer.Argument(
+            metavar="OUT", help="A .jsonl file, or .json for a list, perhaps packed (.gz, .xz)"
+        ),
     ],
     target: Annotated[
         str,
-        typer.Option(
-            "--to", help="jsonl, or gliner for its trainer: a list if OUT is .json, else lines"
-        ),
+        typer.Option("--to", help="jsonl, or gliner for its trainer, which reads a .json file"),
     ] = "jsonl",
     record_format: Format = "auto",
     spans_key: SpansKey = "sc",
