@@ -19,6 +19,7 @@ from ..self_training import Settings, self_train
 from .app import app
 from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
+from .performance import note_performance
 
 DEFAULT = Settings()
 
@@ -128,7 +129,7 @@ def self_train_files(
         texts = read_texts(texts_path, nlp)
         done = self_train(nlp, texts, component=component, settings=settings, gold=gold)
         pipe: Any = nlp.get_pipe(done["component"])
-        _note_performance(nlp.meta, pipe.key, done["after"])
+        note_performance(nlp.meta, pipe.key, done["after"])
         nlp.to_disk(part)
     if report_path is not None:
         with written_whole(report_path) as file:
@@ -160,11 +161,3 @@ def print_done(done: dict[str, Any]) -> None:
             for when in ("Before", "After")
         ]
         msg.table(figures, header=("", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r"))
-
-
-def _note_performance(meta: dict[str, Any], key: str, after: dict[str, Any] | None) -> None:
-    """Take figures out of a pipeline's description that are no longer its own."""
-    figures = meta.get("performance", {})
-    others = {name: figures[name] for name in figures if not name.startswith(f"spans_{key}_")}
-    new = {f"spans_{key}_{figure}": value for figure, value in (after or {}).items()}
-    meta["performance"] = {**others, **new}
