@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from spacy.cli._util import import_code
 from spacy.util import load_model
 
 from ..corpora.docbin import read_examples, require_docbin
-from ..corpora.files import check_file, folder_written_whole, written_whole
+from ..corpora.files import check_file, folder_written_whole, plain_suffix, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..evaluation.markdown import percent
 from ..self_training import Settings, self_train
@@ -115,12 +116,13 @@ def self_train_files(
 
     The folder is written beside, and gets its name at the end: none is there after a failure or an
     interruption. Raises as `self_train` does, OSError if there is no such pipeline or a folder in
-    the report's place, and FileExistsError where the folder is there already.
+    the report's place, ValueError where the report would be one of the files that are read, and
+    FileExistsError where the folder is there already.
     """
     if gold_path is not None:
         require_docbin(gold_path)
     if report_path is not None:
-        check_file(report_path)
+        _check_report(report_path, [texts_path, *([gold_path] if gold_path else [])])
     with folder_written_whole(output_path) as part:
         nlp = load_model(model)
         # spaCy's limit is for components that need much memory for a long text.
@@ -161,3 +163,16 @@ def print_done(done: dict[str, Any]) -> None:
             for when in ("Before", "After")
         ]
         msg.table(figures, header=("", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r"))
+
+
+def _check_report(path: Path, sources: Iterable[Path]) -> None:
+    """Raise OSError or ValueError, before the work, for a report that would replace what is read.
+
+    Or that would be read the next time.
+    """
+    check_file(path)
+    place = path.resolve()
+    for source in sources:
+        is_text = source.resolve() in place.parents and plain_suffix(path) in SUFFIXES
+        if is_text or place == source.resolve():
+            raise ValueError(f"--report {path} would be read as part of {source}: name another")
