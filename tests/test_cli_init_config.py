@@ -135,6 +135,24 @@ def test_what_cannot_be(
     assert not path.exists()
 
 
+def test_a_folder_without_an_encoder(corpus_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    command = ["sener", "init-config", "-", "--corpus", corpus_path, "--encoder", folder]
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "holds no config of an encoder: looked for config.json" in " ".join(
+        result.output.split()
+    )
+    (folder / "config.json").write_text("{}")
+    result = run(*command)
+    assert result.exit_code == 1
+    shown = " ".join(result.output.split())
+    assert "can't read the config" in shown
+    assert "`model_type`" in shown
+    assert len(shown) < 1000, "not all models that transformers knows"
+
+
 def test_a_file_stays_without_force(corpus_path: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     path = tmp_path / "my.cfg"
     path.write_text("mine")

@@ -134,6 +134,34 @@ def test_wrong_paths(half_trained: Path, tmp_path: Path) -> None:
     assert not output.exists()
 
 
+def test_what_is_read_is_not_written_over(half_trained: Path, tmp_path: Path) -> None:
+    texts, gold = tmp_path / "texts", save_gold(tmp_path / "gold.spacy", DATA)
+    texts.mkdir()
+    before = write_texts(texts).read_bytes(), gold.read_bytes()
+    files = (half_trained, texts, tmp_path / "out", "--gold", gold)
+    for report in (gold, texts / "texts.jsonl", texts / "new.txt"):
+        result = command(*files, "--report", report)
+        assert result.exit_code == 1
+        assert "would be read as part of" in shown(result)
+    assert ((texts / "texts.jsonl").read_bytes(), gold.read_bytes()) == before
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "gold.spacy",
+        "texts",
+        "texts.jsonl",
+    ]
+
+
+def test_texts_are_looked_for_before_the_gold_documents_are_read(
+    half_trained: Path, tmp_path: Path
+) -> None:
+    gold = tmp_path / "gold.spacy"
+    gold.write_bytes(b"garbage")
+    (tmp_path / "empty").mkdir()
+    result = command(half_trained, tmp_path / "empty", tmp_path / "out", "--gold", gold)
+    assert result.exit_code == 1
+    assert "has no files that end in one of" in shown(result)
+
+
 def test_an_interruption_leaves_nothing(half_trained: Path, tmp_path: Path) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

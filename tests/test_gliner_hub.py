@@ -53,7 +53,9 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
     assert gliner_folder(str(tmp_path)) == tmp_path
 
 
-@pytest.mark.parametrize("source", ["./nowhere/else", "/no/where", "a/b/c", "nowhere"])
+@pytest.mark.parametrize(
+    "source", ["./nowhere/else", "/no/where", "a/b/c", "nowhere", "~nobody-of-this-name/x"]
+)
 def test_what_looks_like_a_path_is_not_asked_for(source: str) -> None:
     with pytest.raises(FileNotFoundError, match=f"checkpoint = '{source}': there is no such"):
         gliner_folder(source)

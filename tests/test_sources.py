@@ -1,6 +1,7 @@
 """Where pretrained weights are looked for, and what is said when they are not there."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -77,12 +78,27 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert resolve_source("~/encoder") == str(folder)
 
 
-@pytest.mark.parametrize("source", ["./missing", "../missing", "/missing", "~/missing", "a/b/c"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "./missing",
+        "../missing",
+        "/missing",
+        "~/missing",
+        "~nobody-of-this-name/missing",
+        "a/b/c",
+        r"C:\models\missing",
+        "C:/missing",
+        r"models\missing",
+    ],
+)
 def test_a_missing_folder_is_named(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=rf"encoder = '{source}'.*no such folder. Give a folder"):
+    with pytest.raises(
+        ValueError, match=rf"encoder = '{re.escape(source)}'.*no such folder. Give a folder"
+    ):
         resolve_source(source)
 
 

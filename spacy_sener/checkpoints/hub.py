@@ -4,6 +4,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
+from ..sources import expanded
 from .gliner import CONFIG_FILE, WEIGHT_FILES
 
 TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "spm.model")
@@ -14,7 +15,7 @@ def gliner_folder(source: str | Path) -> Path:
 
     Raises FileNotFoundError if there is neither such a folder nor such a name.
     """
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if folder.is_dir():
         return folder
     problem = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def load_sener_checkpoint(
 
     Returns the module in evaluation mode. Raises FileNotFoundError if the checkpoint or the config
     is not there, and ValueError, which lists what is wrong, if one is damaged, if a weight is left
-    over, missing or of another shape, or if the number of labels does not fit.
+    over, missing or of another shape, if the number of labels does not fit, or one is empty or
+    there twice.
     """
     state, names = rename(_unwrap(_read(Path(path))), RENAMED)
     config = _config(encoder_config)
@@ -131,6 +133,10 @@ def _check_head(state: State, names: Mapping[str, str], labels: Sequence[str]) -
             f"The checkpoint has {n_labels} labels, but {len(labels)} are given: {list(labels)}. "
             "Name all of them, in the order of training"
         )
+    if not all(label.strip() for label in labels):
+        raise ValueError(f"One of the labels is empty: {list(labels)}. Name each")
+    if twice := sorted(label for label, count in Counter(labels).items() if count > 1):
+        raise ValueError(f"These labels are given twice: {twice}. Give each a name of its own")
 
 
 def _table(state: State, span_window: int) -> SpanTable:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wasabi import msg
 
 from ..annotate.output import ERRORS, FORMATS
 from ..annotate.run import Settings, annotate_files
 from ..annotate.worker import Task
 from ..gpus import OptionError
 from .app import app
-from .messages import fail
+from .messages import fail, msg
 from .options import Code, UseGPU
 
 HAS_ERRORS, INTERRUPTED = 3, 130
@@ -105,7 +104,7 @@ def annotate_cli(
     except OptionError as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError as error:
-        msg.fail(f"There is too little memory: {error}", exits=1)
+        fail(f"There is too little memory: {error}")
     except (OSError, ValueError, RuntimeError) as error:
         fail(error)
     except KeyboardInterrupt:

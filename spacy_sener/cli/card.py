@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import srsly
 import typer
-from wasabi import msg
 
 from ..corpora.files import written_whole
 from ..evaluation.card import FILE_NAME, model_card
 from ..evaluation.compare import read_reports
 from .app import app
+from .messages import fail, msg
 
 
 @app.command("card")
@@ -41,7 +41,7 @@ def card_cli(
     try:
         path = card(model, report_path, corpus=corpus, name=name, force=force)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote the model card to {path}")
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from spacy.tokens import DocBin
-from wasabi import msg
 
 from ..corpora.export import problems_to
 from ..corpora.files import written_whole
@@ -24,7 +23,7 @@ from .corpora import (
     print_report,
     read_corpus,
 )
-from .messages import fail
+from .messages import fail, msg
 
 
 @app.command("convert")

@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 from spacy.tokens import Doc
 from tqdm import tqdm
-from wasabi import msg
 
 from ..corpora import brat, uima
-from ..corpora.files import plain_suffix
+from ..corpora.files import plain_path, plain_suffix
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
-from ..printable import printable
-from .messages import print_lines
+from .messages import msg, print_lines
 from .options import blank
 
 InputPath = Annotated[
@@ -64,17 +62,31 @@ def check_paths(input_path: Path, output_path: Path, report_path: Path | None) -
     places = [path.resolve() for path in (input_path, *written)]
     if len(set(places)) < len(places):
         raise ValueError("IN, OUT and --report should be different files")
-    for path, place in zip(written, places[1:], strict=True):
-        if places[0] in place.parents and plain_suffix(path) in FOLDER_SUFFIXES:
-            raise ValueError(f"{path} would be one of the annotated files in {input_path}")
+    for path in written:
+        if _in_folder(path, input_path) or _beside(path, input_path):
+            raise ValueError(
+                f"{path} would be one of the annotated files that are read with {input_path}"
+            )
+
+
+def _in_folder(path: Path, folder: Path) -> bool:
+    """Whether a file is one of those that are read of a folder."""
+    is_read = plain_suffix(path) in FOLDER_SUFFIXES or path.name.lower() == uima.TYPE_SYSTEM
+    return is_read and folder.resolve() in path.resolve().parents
+
+
+def _beside(path: Path, other: Path) -> bool:
+    """Whether a file is read together with another: brat's of one text, and the types of UIMA."""
+    if path.parent.resolve() != other.parent.resolve():
+        return False
+    are_brats = {plain_suffix(path), plain_suffix(other)} <= set(brat.SUFFIXES)
+    of_one_text = plain_path(path).stem == plain_path(other).stem
+    return (are_brats and of_one_text) or path.name.lower() == uima.TYPE_SYSTEM
 
 
 def print_report(report: Report) -> None:
     """Print what a corpus holds, and what had to be changed in it."""
-    rows = [
-        (printable(name), count.spans, count.longest)
-        for name, count in sorted(report.labels.items())
-    ]
+    rows = [(name, count.spans, count.longest) for name, count in sorted(report.labels.items())]
     header = ("Label", "Spans", "Longest (tokens)")
     footer = (f"{report.docs} documents, {report.tokens} tokens", report.spans, "")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r", "r"))

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config
-from wasabi import msg
 
 from ..pipeline.sener import SeNER
 from ..statistics import checks
 from ..statistics.checks import Finding, Settings
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
+from .messages import fail, msg
 from .options import blank
 
 Section = tuple[str, list[Finding]]
@@ -55,13 +55,13 @@ def debug_data_cli(
         train = read_statistics(train_path, nlp, settings.spans_key)
         dev = read_statistics(dev_path, nlp, settings.spans_key) if dev_path else None
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     findings = [finding for _, section in _printed(train, dev, settings) for finding in section]
     n_warnings = sum(finding.verdict == "warn" for finding in findings)
     n_failures = sum(finding.verdict == "fail" for finding in findings)
     msg.divider("Summary")
     if n_failures:
-        msg.fail(f"{n_failures} failure(s), {n_warnings} warning(s)", exits=1)
+        fail(f"{n_failures} failure(s), {n_warnings} warning(s)")
     msg.good(f"{len(findings) - n_warnings} checks are good, {n_warnings} warning(s)")
 
 

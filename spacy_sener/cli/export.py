@@ -1,4 +1,4 @@
-"""`python -m spacy sener export`: documents with spans and scores as JSON lines, or for GLiNER."""
+"""`python -m spacy sener export`: documents with spans and scores as JSON, or for GLiNER."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wasabi import msg
 
 from ..corpora.export import problems_to, write_gliner, write_jsonl
 from ..corpora.files import plain_suffix
@@ -23,7 +22,7 @@ from .corpora import (
     print_report,
     read_corpus,
 )
-from .messages import fail
+from .messages import fail, msg
 
 TARGETS = ("jsonl", "gliner")
 SUFFIXES = (".jsonl", ".json")
@@ -34,13 +33,13 @@ def export_cli(
     input_path: InputPath,
     output_path: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="A .jsonl or .json file, perhaps packed (.gz, .xz)"),
+        typer.Argument(
+            metavar="OUT", help="A .jsonl file, or .json for a list, perhaps packed (.gz, .xz)"
+        ),
     ],
     target: Annotated[
         str,
-        typer.Option(
-            "--to", help="jsonl, or gliner for its trainer: a list if OUT is .json, else lines"
-        ),
+        typer.Option("--to", help="jsonl, or gliner for its trainer, which reads a .json file"),
     ] = "jsonl",
     record_format: Format = "auto",
     spans_key: SpansKey = "sc",

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wasabi import msg
 
 from ..corpora.files import folder_written_whole
 from ..pipeline.imported import pipeline_from_checkpoint
 from .app import app
+from .messages import fail, msg
 from .options import blank
 
 
@@ -44,5 +44,5 @@ def import_checkpoint_cli(
             )
             nlp.to_disk(part)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote a pipeline with {len(names)} labels to {output_path}")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
-from wasabi import msg
 
 from ..corpora.files import folder_written_whole
 from ..nn.attention_pattern import AttentionKind
 from ..pipeline.imported_gliner import pipeline_from_gliner
 from .app import app
+from .messages import fail, msg
 from .options import blank
 
 KINDS = get_args(AttentionKind)
@@ -42,7 +42,7 @@ def import_gliner_cli(
 ) -> None:
     """Turn a published GLiNER checkpoint into a pipeline folder for spacy.load()."""
     if attention not in KINDS:
-        msg.fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}", exits=1)
+        fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}")
     try:
         blank(lang)  # is tried first: what is imported may be large
         with folder_written_whole(output_path) as part:
@@ -56,5 +56,5 @@ def import_gliner_cli(
             )
             nlp.to_disk(part)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote a pipeline to {output_path}")

@@ -12,13 +12,14 @@ import srsly
 import typer
 from spacy.util import load_model_from_config
 from thinc.api import Config
-from wasabi import msg
 
 from ..corpora.files import check_file, create_text
+from ..printable import printable
 from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
+from .messages import fail, msg
 from .options import blank
 
 GPU_SOURCE = "microsoft/deberta-v3-base"
@@ -137,7 +138,7 @@ def init_config_cli(
         with create_text(output_path) as file:
             file.write(text)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote {output_path}. Train with it:")
     dev_option = "" if dev else " --paths.dev DEV.spacy"
     print(f"python -m spacy train {output_path} --output out{dev_option}{' --gpu-id 0' * gpu}")
@@ -229,4 +230,6 @@ def _reasons(choices: Iterable[Choice]) -> Iterator[str]:
 
 
 def _wrapped(line: str, prefix: str) -> str:
-    return textwrap.fill(line, 100, initial_indent=prefix, subsequent_indent=f"{prefix}    ")
+    return textwrap.fill(
+        printable(line), 100, initial_indent=prefix, subsequent_indent=f"{prefix}    "
+    )

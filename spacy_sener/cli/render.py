@@ -17,20 +17,21 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model
 from tqdm import tqdm
-from wasabi import msg
 
+from ..corpora import brat
 from ..corpora.corpus import without_annotations
+from ..corpora.detect import detect_format
 from ..corpora.docbin import load_docbin
-from ..corpora.files import create_text, open_text, plain_suffix
-from ..corpora.jsonl import parse_any, read_jsonl
-from ..corpora.readers import FORMATS, doc_from_record, read_docs
-from ..corpora.records import Record
+from ..corpora.files import create_text, files_below, plain_suffix
+from ..corpora.raw_texts import SUFFIXES as RAW
+from ..corpora.raw_texts import read_texts
+from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
 from ..displacy import render as render_html
 from ..extensions import copy_labels
 from ..progress import progress_bar
 from .app import app
-from .messages import print_lines
+from .messages import fail, msg, print_lines
 from .options import Code, UseGPU, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
@@ -50,7 +51,7 @@ def render_cli(
         list[Path],
         typer.Argument(
             metavar="[INPUT] OUT",
-            help="What the pipeline is to read (.spacy, .jsonl, .txt, a folder of .txt, or "
+            help="What the pipeline is to read (.spacy, .jsonl, .txt, a folder of them, or "
             "another annotated corpus), or, for a .spacy file of predictions, the gold documents "
             "to compare with, if any; and the page to write (.html)",
         ),
@@ -74,7 +75,7 @@ def render_cli(
     """
     import_code(code_path)
     if not 1 <= len(paths) <= 2:
-        msg.fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths", exits=1)
+        fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths")
     *inputs, output_path = paths
     setup_gpu(gpu_id, silent=gpu_id < 0)
     try:
@@ -89,7 +90,7 @@ def render_cli(
             title=title,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     msg.good(f"Wrote a page of {n_docs} documents to {output_path}")
 
 
@@ -115,7 +116,8 @@ def render(
     """
     if output_path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"OUT should be a .html file, but is {output_path}")
-    read = partial(_read, record_format=record_format, spans_key=spans_key)
+    report = Report()
+    read = partial(_read, record_format=record_format, spans_key=spans_key, report=report)
     if source.endswith(".spacy"):
         docs = _predictions(Path(source), input_path, compare=compare, read=read)
     elif input_path is None:
@@ -127,6 +129,8 @@ def render(
         drawn = list(tqdm(islice(docs, limit or None), desc="Documents", unit=" docs"))
     if not drawn:
         raise ValueError(f"{input_path or source} has no documents")
+    if report.problems:
+        print_lines(report.problem_summary(input_path).split("\n"))
     drawn = _comparable(drawn, spans_key)
     options = {"spans_key": spans_key, "title": title or (input_path or Path(source)).name}
     html = render_html(drawn, page=True, jupyter=False, options=options)
@@ -204,44 +208,33 @@ def _bare(nlp: Language, doc: Doc) -> Doc:
 
 
 def _read(
-    path: Path, nlp: Language, *, gold: bool, record_format: str, spans_key: str
+    path: Path, nlp: Language, *, gold: bool, record_format: str, spans_key: str, report: Report
 ) -> Iterator[Doc]:
-    """The documents of a file or folder, with annotations if `gold`."""
+    """The documents of a file or folder; with annotations, and a report on them, if `gold`."""
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
-    suffix = plain_suffix(path)
-    report = Report()
-    if suffix == ".spacy":
-        docs = _read_docbin(path, nlp)
-    elif record_format == "auto" and not gold and (texts := _text_files(path)):
-        docs = (_read_text(text, nlp) for text in texts)
-    elif record_format == "auto" and not gold and suffix == ".jsonl":
-        records = read_jsonl(path, report, parse=_parse_text)
-        docs = (doc_from_record(nlp, one, spans_key=spans_key, report=report) for one in records)
-    else:
-        docs = read_docs(path, nlp, report=report, spans_key=spans_key, record_format=record_format)
-    yield from docs
-    if gold and report.problems:
-        print_lines(report.problem_summary(path).split("\n"))
+    if plain_suffix(path) == ".spacy":
+        return _read_docbin(path, nlp)
+    if not gold and record_format == "auto" and _are_raw(path):
+        return read_texts(path, nlp)
+    return read_docs(
+        path,
+        nlp,
+        report=report if gold else Report(),
+        spans_key=spans_key,
+        record_format=record_format,
+    )
 
 
-def _text_files(path: Path) -> list[Path]:
+def _are_raw(path: Path) -> bool:
+    """Whether a file or folder can be read without annotations; there may be some."""
     if path.is_dir():
-        return [] if list(path.glob("*.ann")) else sorted(path.glob("*.txt"))
-    return [path] if plain_suffix(path) == ".txt" else []
-
-
-def _read_text(path: Path, nlp: Language) -> Doc:
-    with open_text(path) as file:
-        doc = nlp.make_doc(file.read())
-    doc.user_data["doc_id"] = path.name
-    return doc
+        suffixes = {plain_suffix(file) for file in files_below(path)}
+        return not suffixes.isdisjoint(RAW) and suffixes.isdisjoint(brat.ANNOTATIONS)
+    if plain_suffix(path) == ".jsonl":
+        return detect_format(path) == "jsonl"
+    return plain_suffix(path) == ".txt"
 
 
 def _read_docbin(path: Path, nlp: Language) -> Iterator[Doc]:
     yield from load_docbin(path).get_docs(nlp.vocab)
-
-
-def _parse_text(fields: dict[str, Any], doc_id: Any, where: str) -> Record:
-    """A record whose annotations are of no matter, and may be missing."""
-    return parse_any({**fields, "spans": [], "entity": []}, doc_id, where)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from spacy.cli._util import import_code
 from spacy.util import fix_random_seed, load_model
-from wasabi import msg
 
 from ..corpora.files import check_folder
 from ..evaluation.labels import no_common_label
@@ -16,8 +15,8 @@ from ..evaluation.markdown import percent
 from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
-from ..printable import printable
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
 
 
@@ -66,10 +65,10 @@ def report_cli(
             gold_preproc=gold_preproc,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     print_report(made)
     if hint := no_common_label(made["per_type"], made["labels"]):
-        msg.warn(printable(hint))
+        msg.warn(hint)
     if not has_plots:
         msg.warn(MISSING)
     msg.good(f"Wrote the report to {output_path}")
@@ -135,7 +134,7 @@ def print_report(made: dict[str, Any]) -> None:
         ("Tokens", made["per_length"]),
     ):
         rows = [
-            (printable(group), *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
+            (group, *(percent(row[key]) for key in "prf"), row["gold"], row["predicted"])
             for group, row in groups.items()
         ]
         header = (name, "P", "R", "F", "Gold", "Predicted")

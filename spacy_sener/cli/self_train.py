@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from spacy.cli._util import import_code
 from spacy.util import load_model
-from wasabi import msg
 
 from ..corpora.docbin import read_examples, require_docbin
-from ..corpora.files import check_file, folder_written_whole, written_whole
+from ..corpora.files import check_file, folder_written_whole, plain_suffix, written_whole
 from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..evaluation.markdown import percent
-from ..printable import printable
 from ..self_training import Settings, self_train
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
+from .performance import note_performance
 
 DEFAULT = Settings()
 
@@ -96,7 +97,7 @@ def self_train_cli(
             report_path=report_path,
         )
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     print_done(done)
     msg.good(f"Wrote the pipeline to {output_path}")
 
@@ -115,12 +116,13 @@ def self_train_files(
 
     The folder is written beside, and gets its name at the end: none is there after a failure or an
     interruption. Raises as `self_train` does, OSError if there is no such pipeline or a folder in
-    the report's place, and FileExistsError where the folder is there already.
+    the report's place, ValueError where the report would be one of the files that are read, and
+    FileExistsError where the folder is there already.
     """
     if gold_path is not None:
         require_docbin(gold_path)
     if report_path is not None:
-        check_file(report_path)
+        _check_report(report_path, [texts_path, *([gold_path] if gold_path else [])])
     with folder_written_whole(output_path) as part:
         nlp = load_model(model)
         # spaCy's limit is for components that need much memory for a long text.
@@ -129,7 +131,7 @@ def self_train_files(
         texts = read_texts(texts_path, nlp)
         done = self_train(nlp, texts, component=component, settings=settings, gold=gold)
         pipe: Any = nlp.get_pipe(done["component"])
-        _note_performance(nlp.meta, pipe.key, done["after"])
+        note_performance(nlp.meta, pipe.key, done["after"])
         nlp.to_disk(part)
     if report_path is not None:
         with written_whole(report_path) as file:
@@ -143,7 +145,7 @@ def self_train_files(
 
 def print_done(done: dict[str, Any]) -> None:
     """Print what was learned from, and precision, recall and F before and after."""
-    rows = [(printable(label), count) for label, count in done["spans_per_label"].items()]
+    rows = list(done["spans_per_label"].items())
     footer = (f"{done['examples']} examples from {done['texts']} texts", done["spans"])
     header = ("Label", "Spans learned from")
     msg.table(rows, header=header, footer=footer, divider=True, aligns=("l", "r"))
@@ -163,9 +165,14 @@ def print_done(done: dict[str, Any]) -> None:
         msg.table(figures, header=("", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r"))
 
 
-def _note_performance(meta: dict[str, Any], key: str, after: dict[str, Any] | None) -> None:
-    """Take figures out of a pipeline's description that are no longer its own."""
-    figures = meta.get("performance", {})
-    others = {name: figures[name] for name in figures if not name.startswith(f"spans_{key}_")}
-    new = {f"spans_{key}_{figure}": value for figure, value in (after or {}).items()}
-    meta["performance"] = {**others, **new}
+def _check_report(path: Path, sources: Iterable[Path]) -> None:
+    """Raise OSError or ValueError, before the work, for a report that would replace what is read.
+
+    Or that would be read the next time.
+    """
+    check_file(path)
+    place = path.resolve()
+    for source in sources:
+        is_text = source.resolve() in place.parents and plain_suffix(path) in SUFFIXES
+        if is_text or place == source.resolve():
+            raise ValueError(f"--report {path} would be read as part of {source}: name another")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import srsly
 import typer
 from spacy.cli._util import import_code
 from spacy.util import load_model
-from wasabi import msg
 
 from ..corpora.files import create_text, files_written_whole
 from ..evaluation.confidence import best_point
@@ -16,9 +16,10 @@ from ..evaluation.labels import no_common_label
 from ..evaluation.markdown import percent
 from ..evaluation.predictions import Run, from_pipeline, keeps_by_score, require_spans, writer
 from ..evaluation.report import evaluate
-from ..printable import printable
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
+from .performance import note_performance
 
 LONGER = "Train it longer."
 
@@ -44,7 +45,7 @@ def set_threshold_cli(
     try:
         before, curve = set_threshold(model, data_path, spans_key=spans_key)
     except (OSError, ValueError) as error:
-        msg.fail(str(error), exits=1)
+        fail(error)
     rows = [(f"{each['threshold']:.2f}", *(percent(each[key]) for key in "prf")) for each in curve]
     msg.table(rows, header=("Threshold", "P", "R", "F"), divider=True, aligns="r")
     after = best_point(curve)["threshold"]
@@ -60,6 +61,8 @@ def set_threshold(
     model: Path, data_path: Path, *, spans_key: str = "sc"
 ) -> tuple[float, list[dict[str, Any]]]:
     """Save the best threshold in a pipeline's folder. Returns the one before, and all figures.
+
+    Where it is another than before, those in meta.json become those of the data at this threshold.
 
     Raises ValueError if there are no spans under the key, if spans are not kept by their scores,
     or at no threshold any is found; OSError if there is no such pipeline.
@@ -85,13 +88,19 @@ def set_threshold(
     curve = figures["curve"] or []
     if not any(point["f"] for point in curve):
         hint = no_common_label(figures["per_type"], run.known)
-        raise ValueError(printable(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}"))
-    threshold = best_point(curve)["threshold"]
+        raise ValueError(f"{_nothing(model, data_path, run, curve)} {hint or LONGER}")
+    best = best_point(curve)
+    threshold = best["threshold"]
     pipe.cfg["threshold"] = nlp.get_pipe_config(pipe.name)["threshold"] = threshold
     with files_written_whole(model / pipe.name) as part:
         pipe.to_disk(part, exclude=["vocab"])  # the pipeline has its own
     with create_text(model / "config.cfg") as file:
         file.write(nlp.config.to_str())
+    if threshold != run.threshold:
+        meta = srsly.read_json(model / "meta.json")
+        note_performance(meta, spans_key, best)
+        with create_text(model / "meta.json") as file:
+            file.write(srsly.json_dumps(meta, indent=2))
     return run.threshold, curve
 
 

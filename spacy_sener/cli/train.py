@@ -15,12 +15,12 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
 from spacy.util import load_config, load_model
 from thinc.api import set_gpu_allocator
-from wasabi import msg
 
 from ..training.loop import output_folder, state_folder, train
 from ..training.optimizer_state import ResumeError
 from ..training.progress import Saved
 from .app import app
+from .messages import fail, msg
 from .options import Code, UseGPU, setup_gpu
 
 EVALUATIONS = "training.eval_frequency"
@@ -47,16 +47,15 @@ def train_cli(
     import_code(code_path)
     with _alone_in(output_path):
         if state_folder(output_path).exists():
-            msg.fail(
+            fail(
                 f"{output_path} has a run that is not done. Go on with it: python -m spacy sener "
-                f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}.",
-                exits=1,
+                f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}."
             )
         setup_gpu(use_gpu)
         try:
             nlp = _initialized(config_path, overrides, use_gpu)
         except (OSError, ValueError) as error:
-            msg.fail(str(error), exits=1)
+            fail(error)
         clean_output_dir(output_path)
         _run(nlp, output_path, use_gpu, None)
 
@@ -89,9 +88,9 @@ def resume_cli(
             saved = Saved.from_disk(state_folder(output_path))
             nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
         except FileNotFoundError as error:
-            msg.fail(f"{error}{_further_hint(output_path / DIR_MODEL_BEST)}", exits=1)
+            fail(f"{error}{_further_hint(output_path / DIR_MODEL_BEST)}")
         except (OSError, ValueError) as error:
-            msg.fail(str(error), exits=1)
+            fail(error)
         msg.info(f"Going on after step {saved.progress.step}")
         _run(nlp, output_path, use_gpu, saved)
 
@@ -133,7 +132,7 @@ def _alone_in(output_path: Path) -> Iterator[None]:
         try:
             stack.enter_context(output_folder(output_path))
         except (OSError, ValueError) as error:
-            msg.fail(str(error), exits=1)
+            fail(error)
         yield
 
 
@@ -146,11 +145,11 @@ def _run(nlp: Language, output_path: Path, use_gpu: int, saved: Saved | None) ->
         with show_validation_error(hint_fill=False):
             stopped = train(nlp, output_path, saved=saved)
     except ResumeError as error:
-        msg.fail(f"{error} The run in {output_path} is left as it was.", exits=1)
+        fail(f"{error} The run in {output_path} is left as it was.")
     except OSError as error:
         again = f"Go on, when it is mended: python -m spacy sener resume {output_path}"
         hint = f" {again}" if state_folder(output_path).exists() else ""
-        msg.fail(f"Training stopped: {error}.{hint}", exits=1)
+        fail(f"Training stopped: {error}.{hint}")
     if stopped is not None:
         msg.warn(f"Stopped. Go on with: python -m spacy sener resume {output_path}")
         raise typer.Exit(128 + stopped)

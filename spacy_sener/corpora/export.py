@@ -1,4 +1,4 @@
-"""Documents as JSON lines, as the readers of this package take them, or for GLiNER's trainer."""
+"""Documents as JSON, as the readers of this package take it, or for GLiNER's trainer."""
 
 from __future__ import annotations
 
@@ -20,28 +20,33 @@ Fields = dict[str, Any]
 
 
 def write_jsonl(path: Path, docs: Iterable[Doc], *, spans_key: str) -> None:
-    """Write one document a line, all or nothing; packed if the name ends in `.gz` or `.xz`."""
-    with create_text(path) as file:
-        for doc in docs:
-            file.write(json.dumps(doc_record(doc, spans_key), ensure_ascii=False) + "\n")
+    """Write a record for each document, as `write_records` does."""
+    write_records(path, (doc_record(doc, spans_key) for doc in docs))
 
 
 def write_gliner(path: Path, docs: Iterable[Doc], *, spans_key: str) -> Counter[str]:
-    """Write training data of GLiNER, all or nothing, and count what has no place in its records.
+    """Write training data of GLiNER likewise, and count what has no place in its records.
 
-    If the name ends in `.json`, as its trainer wants it, they are one list, else one a line.
+    Its trainer wants `.json`.
     """
     left_out = Counter[str]()
+    write_records(path, (gliner_record(doc, spans_key, left_out) for doc in docs))
+    return left_out
+
+
+def write_records(path: Path, records: Iterable[Fields]) -> None:
+    """Write a list if the name ends in `.json`, else one record a line; all or nothing.
+
+    The file is packed if the name ends in `.gz` or `.xz`.
+    """
     begin, between, end = (
         ("[\n", ",\n", "\n]\n") if plain_suffix(path) == ".json" else ("", "\n", "\n")
     )
     with create_text(path) as file:
         file.write(begin)
-        for number, doc in enumerate(docs):
-            record = gliner_record(doc, spans_key, left_out)
+        for number, record in enumerate(records):
             file.write((between if number else "") + json.dumps(record, ensure_ascii=False))
         file.write(end)
-    return left_out
 
 
 def doc_record(doc: Doc, spans_key: str) -> Fields:

@@ -21,19 +21,27 @@ from .records import Record, TextRecord, WordsRecord
 from .report import Report
 
 SUFFIXES = (".txt", ".jsonl", ".spacy")
+# Where the text of a record is, the first that there is, as `jsonl.parse_any` has it.
+TEXT_KEYS = ("text", "raw", "data")
 
 
 def read_texts(path: Path, nlp: Language) -> Iterator[Doc]:
     """The texts of a file, or of the files in a folder by their names, one by one.
 
-    A `.txt` file is one text, and a `.jsonl` file has a `text` in every line, which may be a list
-    of words. Annotations that there are, in a `.spacy` file for instance, are passed over; the
-    labels that a document is asked for are kept. Each may be packed (`.gz`, `.xz`).
+    A `.txt` file is one text, and a `.jsonl` file has a `text` (or `raw`, or `data`) in every line,
+    which may be a list of words. Annotations that there are, in a `.spacy` file for instance, are
+    passed over; the labels that a document is asked for are kept. Each may be packed (`.gz`,
+    `.xz`).
 
-    Raises ValueError, naming file and line, for what is not such a file, and if there is no text.
+    Raises ValueError at once if the name, or that of no file in a folder, is such a one, and, while
+    it is read, naming file and line, for what is not such a file, and if there is no text.
     """
+    return _read_files(path, _files(path), nlp)
+
+
+def _read_files(path: Path, files: list[Path], nlp: Language) -> Iterator[Doc]:
     n_texts = 0
-    for file in _files(path):
+    for file in files:
         for doc in _read_file(file, nlp):
             n_texts += 1
             yield doc
@@ -75,8 +83,9 @@ def _read_file(path: Path, nlp: Language) -> Iterator[Doc]:
 
 def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> Record:
     labels = read_labels(fields, LABELS, report, where) or None
-    text = fields.get("text")
+    key = next((key for key in TEXT_KEYS if key in fields), "text")
+    text = fields.get(key)
     if isinstance(text, list) and all(isinstance(word, str) for word in text):
         return WordsRecord(doc_id, where, text, [], labels)
-    text = required(fields, "text", str, "a string, or a list of words")
+    text = required(fields, key, str, "a string, or a list of words")
     return TextRecord(doc_id, where, text, [], labels)

@@ -40,7 +40,6 @@ def read_reports(paths: Iterable[Path]) -> dict[str, list[dict[str, Any]]]:
 
 def write_comparison(runs: Runs, output_path: Path) -> bool:
     """Write the table, and beside it the plot of F by length. False: matplotlib is missing."""
-    output_path.parent.mkdir(parents=True, exist_ok=True)
     plot_path = output_path.with_suffix(".png")
     lengths = {name: {b: _lengths(reports, b) for b in BUCKETS} for name, reports in runs.items()}
     found = {

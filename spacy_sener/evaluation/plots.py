@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from ..corpora.files import written_whole
+from ..printable import printable
 from .accuracy import BUCKETS
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def draw_comparison(lengths: Mapping[str, Mapping[str, Sequence[float]]], path: 
             means,
             yerr=[below, above],
             capsize=3,
-            label=method.replace("$", r"\$"),
+            label=printable(method).replace("$", r"\$"),
             linestyle=STYLES[i % len(STYLES)],
             **style,
         )
@@ -177,4 +179,5 @@ def _figure(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=130)
+    with written_whole(path) as part:
+        figure.savefig(part, dpi=130)

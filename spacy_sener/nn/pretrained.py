@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ WEIGHT_FILES = (
 )
 MOST_POSITIONS = 1 << 24
 """Of 8 bytes each. No encoder has a tenth of that."""
+LONGEST_CAUSE = 500
+"""Characters of what a library says of an error."""
 LOADING_ERRORS = (
     OSError,
     ValueError,
@@ -120,11 +123,13 @@ def _errors_named(source: str | Path, what: str) -> Iterator[None]:
     try:
         yield
     except LOADING_ERRORS as error:
+        # transformers says what is wrong first, and may then list all models that it knows
+        cause = textwrap.shorten(str(error), LONGEST_CAUSE, placeholder=" ...")
         if is_folder:
-            raise ValueError(f"can't read the {what} in folder '{source}': {error}") from error
+            raise ValueError(f"can't read the {what} in folder '{source}': {cause}") from error
         raise FileNotFoundError(
             f"can't load the {what} of encoder '{source}': it is no folder here, and the Hugging "
-            f"Face hub did not give it: {error}"
+            f"Face hub did not give it: {cause}"
         ) from error
 
 

@@ -69,8 +69,9 @@ class Encoder:
         """Of a hub name, a folder or "package:NAME". Raises ValueError if that is not there."""
         folder = resolve_source(source)
         if Path(folder).is_dir() and words:
+            width = load_config(folder).hidden_size  # first: it says best what is no encoder
             pieces = PieceTokenizer.from_pretrained(folder).encode([words])[0].ids
-            return cls(source, load_config(folder).hidden_size, len(pieces) / len(words), True)
+            return cls(source, width, len(pieces) / len(words), True)
         widths = (width for names, width in WIDTHS.items() if re.search(names, source.lower()))
         return cls(source, next(widths, 768), PIECES_PER_TOKEN, False)
 

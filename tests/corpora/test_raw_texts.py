@@ -19,6 +19,7 @@ def write_all(folder: Path) -> None:
     lines = [
         {"text": "one two", "id": 7, "spans": [[0, 3, "x"]], "gliner_labels": ["number"]},
         {"text": ["three", "New York", ""]},
+        {"data": "of doccano", "label": [[0, 2, "x"]]},
     ]
     (folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
     text = NLP("four five")
@@ -36,6 +37,7 @@ def test_a_folder_of_all_kinds(tmp_path: Path) -> None:
     assert [doc.text for doc in docs] == [
         "one two",
         "three New York   ",
+        "of doccano",
         "Ada\r\n Brenk ",
         "four five",
         "six . ",
@@ -47,6 +49,7 @@ def test_a_folder_of_all_kinds(tmp_path: Path) -> None:
         ["number"],
         [],
         [],
+        [],
         ["number", "name"],
         [],
         [],
@@ -54,6 +57,7 @@ def test_a_folder_of_all_kinds(tmp_path: Path) -> None:
     assert [doc.user_data["doc_id"] for doc in docs] == [
         7,
         "a.jsonl:2",
+        "a.jsonl:3",
         "b.txt",
         "d.spacy:1",
         "d.spacy:2",
@@ -90,6 +94,8 @@ def test_a_text_that_is_not_utf_8(tmp_path: Path) -> None:
         list(read_texts(tmp_path, NLP))
 
 
-def test_a_folder_without_texts(tmp_path: Path) -> None:
+def test_names_are_looked_at_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no files that end in one of"):
-        list(read_texts(tmp_path, NLP))
+        read_texts(tmp_path, NLP)
+    with pytest.raises(ValueError, match="should end in one of"):
+        read_texts(tmp_path / "a.csv", NLP)

@@ -1,5 +1,6 @@
 """`python -m spacy sener render`, through spaCy's own command line."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from tiny_gliner import ALONE, gold, marking_pipeline
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.render  # noqa: F401 - the import adds the command
+from spacy_sener.corpora import files
 
 TEXT = "one two three"
 CODE = """
@@ -77,6 +79,58 @@ def test_a_model_reads_texts_of_many_kinds(model: Path, tmp_path: Path, name: st
     assert 'data-t="pair 0.75"' in html
     assert "other" not in html
     assert ("&lt;a&gt;</bdi></h2>" in html) == (path.suffix == ".jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("gliner.jsonl", {"tokenized_text": TEXT.split(), "ner": [[2, 2, "other"]]}),
+        ("scirex.jsonl", {"words": TEXT.split(), "ner": [[2, 3, "other"]], "doc_id": "a"}),
+        ("doccano.jsonl", {"data": TEXT, "label": [[8, 13, "other"]]}),
+        ("list.json", [{"text": TEXT, "spans": [{"start": 8, "end": 13, "label": "other"}]}]),
+    ],
+)
+def test_a_model_reads_the_texts_of_annotated_corpora(
+    model: Path, tmp_path: Path, name: str, record: object
+) -> None:
+    (tmp_path / name).write_text(json.dumps(record))
+    result = render(model, tmp_path / name, tmp_path / "out.html")
+    assert result.exit_code == 0, result.output
+    html = (tmp_path / "out.html").read_text(encoding="utf8")
+    assert re.findall('data-t="(.*?)"', html) == ["pair 0.75"]
+
+
+def test_all_texts_of_a_folder_are_read(model: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "texts", tmp_path / "out.html"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.txt").write_text("first of all")
+    (folder / "b.txt.gz").write_bytes(gzip.compress(b"packed in here"))
+    (folder / "sub" / "c.txt").write_text("below the others")
+    (folder / "d.jsonl").write_text(json.dumps({"text": "of another kind"}))
+    (folder / "about.json").write_text("{}")
+    (folder / "._a.txt").write_bytes(b"\xff of macOS")
+    result = render(model, folder, out)
+    assert result.exit_code == 0, result.output
+    assert [text.strip() for text in Page(out.read_text(encoding="utf8")).rows] == [
+        "first of all",
+        "packed in here",
+        "of another kind",
+        "below the others",
+    ]
+    (folder / "a.ann").touch()
+    for file in (folder / "sub" / "c.txt", folder / "b.txt.gz"):
+        file.unlink()
+    result = render(model, folder, out)
+    assert result.exit_code == 0, result.output
+    assert "Wrote a page of 1 documents" in result.output, "brat's: others are none of them"
+
+
+def test_a_text_without_end(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_TEXT", 100)
+    (tmp_path / "in.txt.gz").write_bytes(gzip.compress(b"a" * 101))
+    result = render(model, tmp_path / "in.txt.gz", tmp_path / "out.html")
+    assert result.exit_code == 1
+    assert "is longer than 100 characters" in said(result)
 
 
 def test_a_model_is_compared_with_annotations(model: Path, tmp_path: Path) -> None:
@@ -151,6 +205,17 @@ def test_a_file_of_predictions_is_drawn_or_compared(tmp_path: Path) -> None:
     html = out.read_text(encoding="utf8")
     assert 'data-t="≠ a 0.90 (gold b)"' in html
     assert "<title>A &amp; B</title>" in html
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+def test_what_is_wrong_with_annotations_is_said(model: Path, tmp_path: Path, limit: int) -> None:
+    record = {"text": TEXT, "spans": [{"start": 1, "end": 3, "label": "x"}]}
+    path, out = tmp_path / "odd.jsonl", tmp_path / "out.html"
+    path.write_text("\n".join([json.dumps(record)] * 3))
+    result = render(model, path, out, "--compare", "--limit", limit)
+    assert result.exit_code == 0, result.output
+    assert "x ends inside a token" in said(result)
+    assert "ends inside" not in said(render(model, path, out)), "nobody asks for them"
 
 
 def test_limit_says_how_many(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from full_disk import largest_file
 from spacy.cli._util import app
 from spacy.training import Corpus
@@ -16,6 +17,11 @@ from spacy_sener.cli.set_threshold import set_threshold
 
 def command(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["sener", "set-threshold", *map(str, arguments)])
+
+
+def note_scores(model: Path, **scores: object) -> None:
+    meta = srsly.read_json(model / "meta.json")
+    srsly.write_json(model / "meta.json", {**meta, "performance": scores})
 
 
 def f_score(model: Path, data: Path, threshold: float | None = None) -> float:
@@ -36,6 +42,7 @@ def test_the_best_threshold_is_saved(
     name = nlp.pipe_names[-1]
     nlp.get_pipe(name).cfg["threshold"] = 0.95
     nlp.get_pipe(name).to_disk(model / name, exclude=["vocab"])
+    note_scores(model, spans_sc_f=0.1, spans_sc_per_type={"a": {"f": 0.1}}, sener_loss=2.0)
     curve = {i / 20: f_score(model, data, i / 20) for i in range(1, 20)}
 
     result = command(model, data)
@@ -47,9 +54,15 @@ def test_the_best_threshold_is_saved(
     assert (model / "README.md").read_text() == "a card"
     assert sorted(path.relative_to(model) for path in model.rglob("*")) == files
     assert f"{100 * curve[chosen]:.2f}" in result.output
+    scores = srsly.read_json(model / "meta.json")["performance"]
+    assert sorted(scores) == ["sener_loss", "spans_sc_f", "spans_sc_p", "spans_sc_r"]
+    assert scores["spans_sc_f"] == pytest.approx(curve[chosen])
+    note_scores(model, spans_sc_f=0.1)
     again = "made before are of 0.95: make them again"
     assert again in " ".join(result.output.split())
     assert again not in " ".join(command(model, data).output.split())
+    scores = srsly.read_json(model / "meta.json")["performance"]
+    assert scores == {"spans_sc_f": 0.1}, "the threshold is what it was"
 
 
 def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) -> None:

@@ -91,6 +91,37 @@ def test_what_is_no_report(tmp_path: Path, text: str | None, message: str) -> No
     assert not (tmp_path / "table.md").exists()
 
 
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("table.png", "--output should be a .md file, but is table.png"),
+        ("one/report.json", "--output should be a .md file"),
+        ("folder.md", "is a folder: name a file to write"),
+    ],
+)
+def test_what_is_no_place_for_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = write(Path("one"), "ours", 4)
+    Path("folder.md").mkdir()
+    before = report.read_text(encoding="utf8")
+    result = command(report, "-o", output)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.md", "one"], "no plot"
+    assert report.read_text(encoding="utf8") == before
+
+
+def test_a_plot_is_written_whole(tmp_path: Path) -> None:
+    """A folder is in its place: it, and the table that shows it, are as they were."""
+    (tmp_path / "table.png").mkdir()
+    result = command(write(tmp_path / "one", "ours", 4), "-o", tmp_path / "table.md")
+    assert result.exit_code == 1
+    assert "table.png is a folder: name a file to write" in " ".join(result.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "table.png"]
+
+
 def test_spread() -> None:
     assert spread([0.5]) == "50.00"
     assert spread([0.1, 0.1, 0.1]) == "10.00 ± 0.00"

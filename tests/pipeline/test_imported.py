@@ -77,14 +77,24 @@ def test_an_imported_pipeline_trains_on(golden: Path, tmp_path: Path) -> None:
     assert sum(history[-5:]) < 0.9 * sum(history[:5])
 
 
-def test_labels_that_do_not_fit_are_named(golden: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("a,b", "3 labels, but 2 are given"),
+        ("a,b,a", "These labels are given twice: ['a']"),
+        ("a,,b", "One of the labels is empty: ['a', '', 'b']"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(
+    golden: Path, tmp_path: Path, labels: str, message: str
+) -> None:
     about = json.loads((golden / "case_01.json").read_text())
     encoder = save_encoder(tmp_path / "encoder", about["encoder"])
     arguments = ["import-checkpoint", str(golden / "case_01.pth"), str(tmp_path / "out")]
-    options = ["--encoder", str(encoder), "--labels", "a,b", "--span-window", "16"]
+    options = ["--encoder", str(encoder), "--labels", labels, "--span-window", "16"]
     result = CliRunner().invoke(app, [*arguments, *options])
     assert result.exit_code == 1
-    assert "3 labels, but 2 are given" in result.output.replace("\n", " ")
+    assert message in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
 
 
