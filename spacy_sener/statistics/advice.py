@@ -360,8 +360,8 @@ class Advisor:
         if self.encoder.width <= 384 and not self.gpu:
             whole = "a small encoder learns faster as a whole"
             yield Choice(lora, None, whole)
-            yield Choice(f"{optimizer}.head_learn_rate", 0.004, whole)
-            yield Choice(f"{optimizer}.encoder_learn_rate", 0.0004, whole)
+            yield Choice(f"{optimizer}.head_learn_rate", 0.002, whole)
+            yield Choice(f"{optimizer}.encoder_learn_rate", 0.0002, whole)
             alike = (
                 "at 1, which nearly every update of so few words exceeds, a text with few spans "
                 "would change the weights as much as one with many"
