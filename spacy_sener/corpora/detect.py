@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 from .brat import ANNOTATIONS
 from .files import files_below, open_text, plain_path, plain_suffix
 from .json_lists import top_level_keys
 from .tags import is_tag
+from .uima import holds_cas
 
 BY_SUFFIX = {
     ".spacy": "spacy",
@@ -53,14 +55,35 @@ def detect_format(path: Path) -> str:
 
 
 def _folder_format(path: Path) -> str:
-    suffixes = {plain_suffix(file) for file in files_below(path)}
-    for name in FOLDER_FORMATS:
-        if any(BY_SUFFIX.get(suffix) == name for suffix in suffixes):
-            return name
-    raise ValueError(
-        f"{path} is a folder, of which those in the formats {' and '.join(FOLDER_FORMATS)} are "
-        f"read, and in the folder are files that end in {sorted(suffixes)}: name one of them"
-    )
+    files = files_below(path)
+    firsts = ((name, _first_of(name, files)) for name in FOLDER_FORMATS)
+    found = [(name, file) for name, file in firsts if file is not None]
+    if not found:
+        suffixes = sorted({plain_suffix(file) for file in files})
+        raise ValueError(
+            f"{path} is a folder, of which those in the formats {' and '.join(FOLDER_FORMATS)} are "
+            f"read, and in the folder are files that end in {suffixes}: name one of them"
+        )
+    if len(found) > 1:
+        examples = ", ".join(f"{name} ({file.relative_to(path)})" for name, file in found)
+        raise ValueError(
+            f"{path} is a folder of several formats, of which one is read: {examples}. Name it "
+            "with --format"
+        )
+    return found[0][0]
+
+
+def _first_of(name: str, files: list[Path]) -> Path | None:
+    by_suffix = (file for file in files if BY_SUFFIX.get(plain_suffix(file)) == name)
+    as_json = (file for file in files if name == "uima" and _is_json_of_uima(file))
+    return next(chain(by_suffix, as_json), None)
+
+
+def _is_json_of_uima(path: Path) -> bool:
+    try:
+        return plain_suffix(path) == ".json" and holds_cas(path)
+    except (OSError, ValueError):  # whoever reads the file says what is wrong with it
+        return False
 
 
 def _has_annotations(text: Path) -> bool:

@@ -78,13 +78,13 @@ def _files(folder: Path, report: Report) -> Iterator[Path]:
             continue
         if file.name.startswith("INITIAL_CAS."):
             report.add_unread("copies of texts from before their annotation (INITIAL_CAS)", 1)
-        elif plain_suffix(file) == ".json" and not _holds_cas(file):
+        elif plain_suffix(file) == ".json" and not holds_cas(file):
             report.add_unread("JSON files without a CAS", 1)
         else:
             yield file
 
 
-def _holds_cas(path: Path) -> bool:
+def holds_cas(path: Path) -> bool:
     """Whether a file of JSON has keys as a CAS has: %TYPES, %FEATURE_STRUCTURES."""
     return any(key.startswith("%") for key, _ in top_level_keys(path))
 

@@ -83,6 +83,30 @@ def test_folders_and_texts_with_annotations_beside_them(tmp_path: Path) -> None:
     assert detect_format(tmp_path / "sub") == "uima"
 
 
+def test_a_folder_of_json_of_uima(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("[")
+    (tmp_path / "project.json").write_text('{"name": "dogs"}')
+    with pytest.raises(ValueError, match=r"in the folder are files that end in \['\.json'\]"):
+        detect_format(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.json").write_text(CAS)
+    assert detect_format(tmp_path) == "uima"
+
+
+@pytest.mark.parametrize(("file", "body"), [("sub/b.xmi", ""), ("sub/b.json", CAS)])
+def test_a_folder_of_two_formats_is_not_read_in_part(tmp_path: Path, file: str, body: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.json").write_text("{}")
+    writers.brat(tmp_path, DOCUMENTS)
+    assert detect_format(tmp_path) == "brat"
+    (tmp_path / file).write_text(body)
+    message = rf"several formats, .*: brat \(\S+\.ann\), uima \({file}\)\. Name it with --format"
+    with pytest.raises(ValueError, match=message):
+        detect_format(tmp_path)
+    docs, _ = read(tmp_path, "brat")
+    assert [doc.text for doc in docs] == ["Ada Brenk"]
+
+
 def test_every_name_is_a_format() -> None:
     assert set(BY_SUFFIX.values()) <= set(FORMATS)
 
