@@ -20,10 +20,11 @@ def make_doc(
     scores: Sequence[float] | None = None,
     *,
     words: Sequence[str] = tuple(f"w{i}" for i in range(200)),
+    spaces: Sequence[bool] | None = None,
     key: str = "sc",
 ) -> Doc:
     """A document with spans under the key, and scores beside them where there are some."""
-    doc = Doc(VOCAB, words=list(words))
+    doc = Doc(VOCAB, words=list(words), spaces=None if spaces is None else list(spaces))
     if spans is not None:
         doc.spans[key] = SpanGroup(
             doc,

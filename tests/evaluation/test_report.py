@@ -172,6 +172,15 @@ def test_the_same_text_in_other_tokens() -> None:
     assert report["errors"]["total"] == counts(found=1)
 
 
+def test_spans_inside_gold_tokens_are_left_out_only_if_they_reach_the_threshold() -> None:
+    gold = make_doc([(0, 1, "A")], words=["Ada-Lovelace"])
+    words = ["Ada", "-", "Lovelace"]
+    spans = [(0, 3, "A"), (0, 1, "A"), (1, 2, "A"), (1, 3, "A")]
+    predicted = make_doc(spans, [0.9, 0.1, 0.3, 0.6], words=words, spaces=[False] * 3)
+    report = report_on([Example(predicted, gold)], threshold=0.5, lowest_score=0.05)
+    assert (report["unaligned"], report["micro"]["predicted"]) == (1, 1)
+
+
 def test_documents_whose_vocabularies_do_not_know_each_others_labels() -> None:
     """As the gold documents of a file, read without the pipeline, and what the pipeline answers."""
     gold, predicted = (Doc(Vocab(), words=[f"w{i}" for i in range(200)]) for _ in range(2))
