@@ -225,20 +225,20 @@ def _reach(reach: Mapping[str, Any] | None) -> Iterator[str]:
     if reach is None:
         return
     total = reach["total"]
-    yield "## Gold spans in reach"
+    yield "## Gold spans that can be found"
     yield (
         f"The model reaches {reach['tokens']} tokens: the last token of a span may lie that far "
-        f"from its first. {total['reachable']:,} of {total['gold']:,} gold spans are in reach, "
+        f"from its first. {total['reachable']:,} of {total['gold']:,} gold spans can be found, "
         f"which bounds recall at {percent(total['recall_ceiling'])}%."
     )
     if total["lost"]:
         lost = [f"- {count:,} {reason}" for reason, count in total["lost"].items()]
-        yield "\n".join(["Out of reach are:", "", *lost])
+        yield "\n".join(["The others are:", "", *lost])
     rows = [
         [escape(label), percent(row["recall_ceiling"]), row["reachable"], row["gold"]]
         for label, row in reach["per_type"].items()
     ]
-    yield table(["Type", "Highest R", "In reach", "Gold"], rows)
+    yield table(["Type", "Highest R", "Can be found", "Gold"], rows)
 
 
 def _picture(name: str, words: str, plots: Sequence[str]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def test_a_part_for_each_figure() -> None:
         "The end is off in 2 spans, by 1.0 tokens on average; in 0 of them the predicted span "
         "reaches too far out.",
         "| 0.9 to 1.0 | 0.900 | 0.000 | 2 |",
-        "which bounds recall at 50.00%.",
+        "2 of 4 gold spans can be found, which bounds recall at 50.00%.",
         "- 2 longer than the model reaches",
     ):
         assert line in page
