@@ -218,6 +218,12 @@ def test_the_worst_examples_are_kept() -> None:
     assert [each["gold"]["tokens"] for each in report["examples"]["missed"]] == [4] * 5 + [3] * 5
 
 
+def test_no_examples_of_errors() -> None:
+    """Not even an empty table of each."""
+    spans = [(0, 1, "A")]
+    assert report_on([make_example(spans, [])], n_examples=0)["examples"] == {}
+
+
 def test_long_texts_show_both_ends() -> None:
     text = snippet("first " + "middle\n" * 50 + " last")
     assert text.startswith("first middle middle")
