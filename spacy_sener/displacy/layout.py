@@ -143,7 +143,7 @@ def _levels(shorts: list[Mark]) -> dict[int, int]:
     levels: dict[int, int] = {}
     starts = [mark.start for mark in shorts]
     for mark in sorted(shorts, key=lambda mark: (mark.end - mark.start, mark.number)):
-        # Those that have a level are no longer than this one: which starts before `first` ends, too.
+        # None that has a level is longer than this one: those before `first` end before it starts.
         first = bisect_left(starts, mark.start - (mark.end - mark.start))
         near = shorts[first : bisect_left(starts, mark.end)]
         above = [

@@ -180,7 +180,7 @@ def _confidence(report: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str
     elif not report["micro"]["predicted"]:
         yield "No span was predicted."
     else:
-        yield "The predictions carry no scores, or not all of them do, or they are no probabilities."
+        yield "The predictions carry no scores, or not all do, or they are no probabilities."
 
 
 def _curve(curve: Sequence[Mapping[str, Any]], plots: Sequence[str]) -> Iterator[str]:
