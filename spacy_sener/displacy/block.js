@@ -129,10 +129,12 @@
     function follow(event, link) {
       const place = document.getElementById(link.getAttribute("href").slice(1));
       if (place.closest(".row")) reveal(place);
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab or window of its own
       jump(place);
       event.preventDefault();
-      // In a notebook, the address is the notebook's.
-      if (root.matches(".whole")) history.pushState(null, "", link.getAttribute("href"));
+      // In a notebook, the address is the notebook's; in a frame without one there is none to change.
+      const hasAddress = root.matches(".whole") && location.protocol !== "about:";
+      if (hasAddress) history.pushState(null, "", link.getAttribute("href"));
     }
 
     function click(event) {
@@ -152,7 +154,12 @@
     function press(event) {
       const { key, target } = event;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (key === "Enter" && target.matches(".fold")) target.click();
+      // Of a block that has the focus itself, too; its box takes Space without this.
+      const box = target.closest(".chip")?.querySelector(".fold");
+      if (box && (key === "Enter" || (key === " " && target !== box))) {
+        box.click();
+        event.preventDefault();
+      }
       if (target.matches("textarea, select, [contenteditable], input:not([type=checkbox])")) return;
       if (key === "n" || key === "p") step(key === "n");
     }
