@@ -17,17 +17,19 @@
       const verdicts = unchecked("verdict");
       const least = slider && +slider.value > +slider.min ? +slider.value : -Infinity;
       let count = 0;
+      let total = 0;
       parts ??= partsOfSpans();
-      spans.forEach(([label, score, verdict], span) => {
+      spans.forEach(([label, score, verdict, one], span) => {
         const show =
           !labels.has(label) && !verdicts.has(verdict) && (score === null || score >= least);
-        count += show;
+        total += one;
+        if (show) count += one;
         if (show === shown[span]) return;
         shown[span] = show;
         for (const part of parts[span]) part.classList.toggle("off", !show);
       });
       if (slider) root.querySelector("output").value = Number(slider.value).toFixed(2);
-      root.querySelector(".status").textContent = `${count} of ${spans.length} spans shown.`;
+      root.querySelector(".status").textContent = `${count} of ${total} spans shown.`;
       fold();
     }
 
@@ -127,9 +129,9 @@
     }
 
     function follow(event, link) {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab or window of its own
       const place = document.getElementById(link.getAttribute("href").slice(1));
       if (place.closest(".row")) reveal(place);
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab or window of its own
       jump(place);
       event.preventDefault();
       // In a notebook, the address is the notebook's; in a frame without one there is none to change.

@@ -42,6 +42,8 @@ class Mark:
     @property
     def is_low(self) -> bool:
         return self.score is not None and self.score < LOW_SCORE
+    partner_score: float | None = None
+    """Of the gold one of a pair the score of the predicted one: both are shown, or neither."""
 
     @property
     def is_second(self) -> bool:
@@ -188,6 +190,7 @@ def _mark(
         is_block=len(span) >= BLOCK_TOKENS if is_block is None else is_block,
         verdict=verdict,
         is_gold=is_gold,
+    partner_score: float | None = None,
         gold_label=gold_label,
     )
 
@@ -201,6 +204,7 @@ def _without_space(span: Span) -> tuple[int, int]:
     after = len(text) - len(text.rstrip())
     return span.start_char + before, span.end_char - after
 
+        partner_score=partner_score,
 
 def _compared(
     example: Example, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
@@ -226,12 +230,18 @@ def _pair(match: Match, scores: dict[Key, float | None], numbers: Iterator[int])
         yield _mark(
             match.predicted,
             next(numbers),
-            score=scores.get(_key(match.predicted)),
+            score=score,
             is_block=is_block,
             verdict=match.verdict,
             gold_label=match.gold.label_ if match.verdict == "type" and match.gold else None,
         )
     if match.gold is not None and match.verdict not in ("found", "type"):
         yield _mark(
-            match.gold, next(numbers), is_block=is_block, verdict=match.verdict, is_gold=True
+            match.gold,
+            next(numbers),
+            is_block=is_block,
+            verdict=match.verdict,
+            is_gold=True,
+            partner_score=score,
+    score = None if match.predicted is None else scores.get(_key(match.predicted))
         )

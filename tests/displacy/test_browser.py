@@ -210,6 +210,21 @@ def compared() -> Example:
     return Example(make_doc(text, predicted + shorts, scores), make_doc(text, gold + shorts[:1]))
 
 
+def test_the_slider_hides_pairs_as_a_whole(open_page: Open) -> None:
+    """A gold span is not shown as an error of a predicted one that is hidden."""
+    spans = [(0, 3, "short"), (17, 102, "block"), (120, 122, "missed")]
+    shifted = [(1, 3, "short"), (17, 100, "block"), (130, 132, "sure")]
+    scores = [0.9, 0.8, 1.0]
+    example = Example(make_doc(LINE * 10, shifted, scores), make_doc(LINE * 10, spans))
+    tab = open_page(render(example, page=True))
+    status = tab.get_by_role("status").last
+    assert status.text_content() == "4 of 4 spans shown."
+    tab.get_by_label("Score at least").press("End")
+    tab.wait_for_function("document.querySelector('output').value === '1.00'")
+    assert shown(tab, ".chip, sup, .bar") == ["○ missed", "✗ sure 1.00"]
+    assert status.text_content() == "2 of 4 spans shown."
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_the_seven_verdicts_are_shown_and_filter(open_page: Open, script: bool) -> None:
     tab = open_page(render(compared(), page=True), java_script_enabled=script)
