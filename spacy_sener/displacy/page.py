@@ -145,7 +145,7 @@ class PageWriter:
         return f"{link if len(self.pages) > 1 else ''}<ol>\n{items}\n</ol>"
 
     def _outline_item(self, mark: Mark, page: Page, lane: int, writer: TextWriter) -> str:
-        words = " ".join(page.text[mark.start : mark.start + SNIPPET].split())
+        words = " ".join(page.text[mark.start : min(mark.end, mark.start + SNIPPET)].split())
         sign = f"{SIGNS[mark.verdict][0]} " if mark.verdict else ""
         return (
             f'<li class="{writer.classes(mark)}" style="--lane:{lane}">'
