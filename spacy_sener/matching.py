@@ -73,18 +73,24 @@ def _equal_ends(gold: list[Key], predicted: list[Key]) -> Iterator[tuple[Key, Ke
 
 def _overlapping(gold: list[Key], predicted: list[Key]) -> Iterator[tuple[Key, Key]]:
     """Pairs of one label, those that share most first."""
-    by_label: dict[str, list[Key]] = {}
+    groups: dict[str, dict[int, list[Key]]] = {}  # by label and binary digits of the length
     for key in sorted(predicted):
-        by_label.setdefault(key.label, []).append(key)
-    pairs = [(key, other) for key in gold for other in _touching(key, by_label.get(key.label, []))]
+        sizes = groups.setdefault(key.label, {})
+        sizes.setdefault((key.end - key.start).bit_length(), []).append(key)
+    pairs = [
+        (key, other)
+        for key in gold
+        for size, others in groups.get(key.label, {}).items()
+        for other in _touching(key, others, 1 << size)
+    ]
     return iter(sorted(pairs, key=lambda pair: (-_shared(*pair), pair)))
 
 
-def _touching(key: Key, others: list[Key]) -> Iterator[Key]:
-    """Those of `others`, sorted by start, that have a character in common with `key`."""
-    if not others:
-        return iter(())
-    longest = max(other.end - other.start for other in others)
+def _touching(key: Key, others: list[Key], longest: int) -> Iterator[Key]:
+    """Those of `others`, sorted by start, that have a character in common with `key`.
+
+    longest: none of them has more characters. Where all have about as many, few are looked at.
+    """
     first = bisect_left(others, key.start - longest, key=lambda other: other.start)
     last = bisect_left(others, key.end, key=lambda other: other.start)
     return (other for other in others[first:last] if other.end > key.start)

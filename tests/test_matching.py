@@ -1,5 +1,8 @@
 """Gold and predicted spans, paired."""
 
+import time
+import timeit
+
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +59,21 @@ def test_other_tokens_of_the_same_text() -> None:
     predicted = Doc(NLP.vocab, words=words, spaces=[False] * len(words))
     span = Span(predicted, 0, len("w0 w1"), label="a")
     assert [match.verdict for match in match_spans(gold.spans["sc"], [span])] == ["found"]
+
+
+def seconds(gold: Spans, predicted: Spans) -> float:
+    """To pair spans of a text of 16,000 words."""
+    doc = Doc(NLP.vocab, words=["w"] * 16000)
+    sides = [[Span(doc, *span) for span in side] for side in (gold, predicted)]
+    return min(
+        timeit.repeat(lambda: match_spans(*sides), timer=time.process_time, number=1, repeat=3)
+    )
+
+
+def test_many_spans_that_are_off_beside_a_long_one_take_little_longer_than_equal_ones() -> None:
+    gold = [(start, start + 2, "a") for start in range(0, 16000, 4)]
+    predicted = [(start + 1, end + 1, label) for start, end, label in gold]
+    assert seconds(gold, [*predicted, (0, 16000, "a")]) < 30 * seconds(gold, gold)
 
 
 spans = st.lists(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from spacy.util import fix_random_seed
 from taught_gliner import taught_pipeline
+from tiny_gliner import TEXT, pipeline
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -29,8 +30,15 @@ def test_a_test_that_is_pointed_to_is_there(file: str, name: str) -> None:
     assert not name or f"def {name}(" in text
 
 
-def snippets() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf8"), re.DOTALL)
+def snippets(page: Path = README) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf8"), re.DOTALL)
+
+
+def run(page: Path, names: dict[str, Any]) -> dict[str, Any]:
+    """Run the only snippet of a page beside the README."""
+    [code] = snippets(page)
+    exec(compile(code, str(page), "exec"), names)  # noqa: S102 - our own page
+    return names
 
 
 def test_the_ten_lines_find_what_they_were_shown_and_draw_it(
@@ -59,3 +67,20 @@ def test_asking_in_plain_words_runs(
     assert [len(names["both"]), names["own"]._.gliner_labels] == [2, ["software", "date"]]
     assert names["gliner"].label_data == {"DATE": "day, month and year"}
     assert set(doc.cats) <= {"business", "history"}
+
+
+def test_an_error_handler_gets_the_bad_document_alone(
+    tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nlp = pipeline(tiny_encoder, labels=["person"])
+    docs = [nlp.make_doc(text) for text in ("one", "a bad one", "three")]
+    docs[1]._.gliner_labels = [""]
+    run(README.parent / "docs" / "faults.md", {"nlp": nlp, "texts": docs})
+    assert capsys.readouterr().out.startswith("gliner_multitask ['a bad one'] doc._.gliner_labels")
+    assert ["sc" in doc.spans for doc in docs] == [True, False, True]
+
+
+def test_a_progress_bar_can_be_asked_for(tiny_encoder: Path) -> None:
+    nlp = pipeline(tiny_encoder, labels=["person"])
+    names = run(README.parent / "docs" / "reliability.md", {"nlp": nlp, "long_text": TEXT})
+    assert "sc" in names["doc"].spans

@@ -17,17 +17,19 @@
       const verdicts = unchecked("verdict");
       const least = slider && +slider.value > +slider.min ? +slider.value : -Infinity;
       let count = 0;
+      let total = 0;
       parts ??= partsOfSpans();
-      spans.forEach(([label, score, verdict], span) => {
+      spans.forEach(([label, score, verdict, one], span) => {
         const show =
           !labels.has(label) && !verdicts.has(verdict) && (score === null || score >= least);
-        count += show;
+        total += one;
+        if (show) count += one;
         if (show === shown[span]) return;
         shown[span] = show;
         for (const part of parts[span]) part.classList.toggle("off", !show);
       });
       if (slider) root.querySelector("output").value = Number(slider.value).toFixed(2);
-      root.querySelector(".status").textContent = `${count} of ${spans.length} spans shown.`;
+      root.querySelector(".status").textContent = `${count} of ${total} spans shown.`;
       fold();
     }
 
@@ -127,12 +129,14 @@
     }
 
     function follow(event, link) {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab or window of its own
       const place = document.getElementById(link.getAttribute("href").slice(1));
       if (place.closest(".row")) reveal(place);
       jump(place);
       event.preventDefault();
-      // In a notebook, the address is the notebook's.
-      if (root.matches(".whole")) history.pushState(null, "", link.getAttribute("href"));
+      // In a notebook, the address is the notebook's; in a frame without one there is none to change.
+      const hasAddress = root.matches(".whole") && location.protocol !== "about:";
+      if (hasAddress) history.pushState(null, "", link.getAttribute("href"));
     }
 
     function click(event) {
@@ -152,7 +156,12 @@
     function press(event) {
       const { key, target } = event;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (key === "Enter" && target.matches(".fold")) target.click();
+      // Of a block that has the focus itself, too; its box takes Space without this.
+      const box = target.closest(".chip")?.querySelector(".fold");
+      if (box && (key === "Enter" || (key === " " && target !== box))) {
+        box.click();
+        event.preventDefault();
+      }
       if (target.matches("textarea, select, [contenteditable], input:not([type=checkbox])")) return;
       if (key === "n" || key === "p") step(key === "n");
     }

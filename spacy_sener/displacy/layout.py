@@ -141,24 +141,13 @@ def _lanes(blocks: list[Mark], extents: dict[int, tuple[int, int]]) -> dict[int,
 def _levels(shorts: list[Mark]) -> dict[int, int]:
     """Lines under inner spans are next to the words, those of the spans around them lower."""
     levels: dict[int, int] = {}
-    for touching in _clusters(shorts):
-        done: list[Mark] = []
-        for mark in sorted(touching, key=lambda mark: (mark.end - mark.start, mark.number)):
-            over = [one for one in done if one.start < mark.end and mark.start < one.end]
-            levels[mark.number] = max((levels[one.number] + 1 for one in over), default=0)
-            done.append(mark)
+    starts = [mark.start for mark in shorts]
+    for mark in sorted(shorts, key=lambda mark: (mark.end - mark.start, mark.number)):
+        # None that has a level is longer than this one: those before `first` end before it starts.
+        first = bisect_left(starts, mark.start - (mark.end - mark.start))
+        near = shorts[first : bisect_left(starts, mark.end)]
+        above = [
+            levels[one.number] for one in near if one.number in levels and one.end > mark.start
+        ]
+        levels[mark.number] = max(above, default=-1) + 1
     return levels
-
-
-def _clusters(marks: list[Mark]) -> Iterator[list[Mark]]:
-    """Marks, sorted by their starts, in groups of which none overlaps another."""
-    cluster: list[Mark] = []
-    end = 0
-    for mark in marks:
-        if cluster and mark.start >= end:
-            yield cluster
-            cluster = []
-        cluster.append(mark)
-        end = max(end, mark.end)
-    if cluster:
-        yield cluster

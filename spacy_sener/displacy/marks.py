@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from unicodedata import bidirectional
 
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
@@ -16,6 +18,8 @@ BLOCK_TOKENS = 25
 """A span of so many tokens is a block, with a bar beside the text; a shorter one is underlined."""
 LOW_SCORE = 0.7
 """Under this, a bar or line is dashed."""
+LETTERS = 10_000
+"""Characters of a text that are looked at for its direction."""
 
 Drawable = Doc | Span | Example
 Key = tuple[int, int, str]
@@ -38,6 +42,8 @@ class Mark:
     """Whether it is in the gold annotation only, and is drawn hollow."""
     gold_label: str | None = None
     """What the label should have been, where that is known and another."""
+    partner_score: float | None = None
+    """Of the gold one of a pair the score of the predicted one: both are shown, or neither."""
 
     @property
     def is_low(self) -> bool:
@@ -93,7 +99,7 @@ def _read_page(
         text=doc.text,
         heading=_heading(drawable),
         lang="mul" if doc.lang_ == "xx" else doc.lang_,
-        direction="rtl" if doc.vocab.writing_system.get("direction") == "rtl" else "ltr",
+        direction=_direction(doc),
         token_starts=[token.idx for token in doc],
         marks=sorted(marks, key=lambda mark: (mark.start, -mark.end, mark.number)),
     )
@@ -104,8 +110,16 @@ def _heading(drawable: Drawable) -> str | None:
     if isinstance(drawable, Example):
         return _heading(drawable.predicted) or _heading(drawable.reference)
     user_data = drawable.doc.user_data
-    title = user_data.get("title", user_data.get("doc_id"))
-    return None if title is None else str(title)
+    given = (user_data.get(name) for name in ("title", "doc_id"))
+    return next((str(one) for one in given if one is not None and str(one).strip()), None)
+
+
+def _direction(doc: Doc) -> str:
+    """That of the language or, as spaCy has languages that are any, that of most of the letters."""
+    if doc.vocab.writing_system.get("direction") == "rtl":
+        return "rtl"
+    kinds = Counter(map(bidirectional, doc.text[:LETTERS]))
+    return "rtl" if kinds["R"] + kinds["AL"] > kinds["L"] else "ltr"
 
 
 def _cut_out(part: Span, spans_key: str) -> Doc:
@@ -176,6 +190,7 @@ def _mark(
     verdict: Verdict | None = None,
     is_gold: bool = False,
     gold_label: str | None = None,
+    partner_score: float | None = None,
 ) -> Mark:
     start, end = _without_space(span)
     return Mark(
@@ -189,6 +204,7 @@ def _mark(
         verdict=verdict,
         is_gold=is_gold,
         gold_label=gold_label,
+        partner_score=partner_score,
     )
 
 
@@ -222,16 +238,22 @@ def _pair(match: Match, scores: dict[Key, float | None], numbers: Iterator[int])
     """One mark, or two where the ends differ."""
     spans = [span for span in (match.gold, match.predicted) if span is not None]
     is_block = max(len(span) for span in spans) >= BLOCK_TOKENS
+    score = None if match.predicted is None else scores.get(_key(match.predicted))
     if match.predicted is not None:
         yield _mark(
             match.predicted,
             next(numbers),
-            score=scores.get(_key(match.predicted)),
+            score=score,
             is_block=is_block,
             verdict=match.verdict,
             gold_label=match.gold.label_ if match.verdict == "type" and match.gold else None,
         )
     if match.gold is not None and match.verdict not in ("found", "type"):
         yield _mark(
-            match.gold, next(numbers), is_block=is_block, verdict=match.verdict, is_gold=True
+            match.gold,
+            next(numbers),
+            is_block=is_block,
+            verdict=match.verdict,
+            is_gold=True,
+            partner_score=score,
         )

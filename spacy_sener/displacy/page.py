@@ -145,7 +145,7 @@ class PageWriter:
         return f"{link if len(self.pages) > 1 else ''}<ol>\n{items}\n</ol>"
 
     def _outline_item(self, mark: Mark, page: Page, lane: int, writer: TextWriter) -> str:
-        words = " ".join(page.text[mark.start : mark.start + SNIPPET].split())
+        words = " ".join(page.text[mark.start : min(mark.end, mark.start + SNIPPET)].split())
         sign = f"{SIGNS[mark.verdict][0]} " if mark.verdict else ""
         return (
             f'<li class="{writer.classes(mark)}" style="--lane:{lane}">'
@@ -198,17 +198,20 @@ class PageWriter:
         )
 
     def _script(self) -> str:
-        """The script, and label, score and verdict of each mark for it: numbers only."""
-        facts = [
-            [
-                self.labels[mark.label],
-                None if mark.score is None else round(mark.score, 4),
-                None if mark.verdict is None else VERDICTS.index(mark.verdict),
-            ]
-            for mark in self.marks
-        ]
+        """The script, and the facts of each mark for it: numbers only."""
+        facts = [self._facts(mark) for mark in self.marks]
         facts_json = json.dumps(facts, separators=(",", ":"), allow_nan=False)
         return f'{_asset("block.js").rstrip().removesuffix(";")}("{self.root}", {facts_json});'
+
+    def _facts(self, mark: Mark) -> list[int | float | None]:
+        """Label, score, verdict, and how many it counts for: a pair counts as one."""
+        score = mark.partner_score if mark.is_second else mark.score
+        return [
+            self.labels[mark.label],
+            None if score is None else round(score, 4),
+            None if mark.verdict is None else VERDICTS.index(mark.verdict),
+            int(not mark.is_second),
+        ]
 
 
 def minify(html: str) -> str:

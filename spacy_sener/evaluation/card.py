@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..gold import TOO_LONG
 from .markdown import escape, figures_table, percent
+from .reach import UNKNOWN_LABEL
 
 FILE_NAME = "README.md"
 """In a pipeline's folder. `spacy package` puts it into the package and beside it, and `spacy
@@ -121,15 +123,27 @@ def _limits(report: Mapping[str, Any]) -> Iterator[str]:
     tested = {label for label, row in report["per_type"].items() if row["gold"]}
     if untested := sorted(set(report["labels"]) - tested):
         yield f"No annotated span was there to try it on: {', '.join(map(escape, untested))}."
-    if reach := report["reach"]:
-        total = reach["total"]
-        yield (
-            f"A span whose last token is more than {reach['tokens']:,} tokens from its first is "
-            f"never found. {total['reachable']:,} of the {total['gold']:,} annotated spans are in "
-            "reach."
-        )
+    if report["reach"]:
+        yield from _out_of_reach(report["reach"])
     if report["calibration"] and (error := report["calibration"]["ece_predicted"]) is not None:
         yield (
             "Scores are not exactly the share of spans that are right: they are off by "
             f"{error:.2f} on average (expected calibration error)."
+        )
+
+
+def _out_of_reach(reach: Mapping[str, Any]) -> Iterator[str]:
+    """Length and label are limits of the pipeline; what else is lost is the annotation's."""
+    gold, lost = reach["total"]["gold"], reach["total"]["lost"]
+    unknown = lost.get(UNKNOWN_LABEL, 0)
+    known = gold - unknown
+    yield (
+        f"A span whose last token is more than {reach['tokens']:,} tokens from its first is never "
+        f"found. {known - lost.get(TOO_LONG, 0):,} of the {known:,} annotated spans of its labels "
+        "are short enough."
+    )
+    if unknown:
+        yield (
+            f"{unknown:,} of the {gold:,} annotated spans have a label that it does not have, and "
+            "are never found."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Confidence:
         return points
 
 
-def best_point(curve: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def best_point(curve: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Where F is highest; of several such thresholds the one next to 0.5, the usual one."""
     return max(curve, key=lambda point: (point["f"] or 0, -abs(point["threshold"] - 0.5)))
 

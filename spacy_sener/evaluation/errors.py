@@ -85,11 +85,13 @@ class Errors:
         self.offsets["end"].add(predicted.end - gold.end)
 
     def _keep(self, match: Match, judged: Judged) -> None:
+        if not self.n_examples:
+            return
         self._n_seen += 1
         worst = self.worst.setdefault(match.verdict, [])
         # Of equally bad ones those that came first stay; no two entries compare further than that.
         rank = (_badness(match, judged), -self._n_seen)
-        if self.n_examples and (len(worst) < self.n_examples or rank > worst[0][:2]):
+        if len(worst) < self.n_examples or rank > worst[0][:2]:
             add = heapq.heappush if len(worst) < self.n_examples else heapq.heappushpop
             add(worst, (*rank, _example(match, judged)))
 

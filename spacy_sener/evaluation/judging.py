@@ -38,7 +38,8 @@ class Judged:
     gold: annotated spans, each once.
     candidates: predicted spans down to the lowest score of the run, each once.
     predicted: those of them that the pipeline gives at its own threshold.
-    n_unaligned: predicted spans whose ends fall inside gold tokens. spaCy's scorer leaves them out.
+    n_unaligned: spans that the pipeline gives at its own threshold, and whose ends fall inside gold
+        tokens. spaCy's scorer leaves them out.
     """
 
     example: Example
@@ -64,7 +65,7 @@ def judge(example: Example, number: int, *, spans_key: str, threshold: float | N
     """
     group = example.reference.spans.get(spans_key, [])
     gold = {cell(span): span for span in group}
-    candidates, n_unaligned = _candidates(example, spans_key)
+    candidates, n_unaligned = _candidates(example, spans_key, threshold)
     predicted = {key: each for key, each in candidates.items() if reaches(each.score, threshold)}
     return Judged(
         example=example,
@@ -103,7 +104,10 @@ def align(
     }
 
 
-def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted], int]:
+def _candidates(
+    example: Example, spans_key: str, threshold: float | None
+) -> tuple[dict[Cell, Predicted], int]:
+    """Predicted spans at gold tokens, and how many that reach the threshold have no place there."""
     if spans_key not in example.predicted.spans:
         return {}, 0
     group = example.predicted.spans[spans_key]
@@ -116,4 +120,5 @@ def _candidates(example: Example, spans_key: str) -> tuple[dict[Cell, Predicted]
         start, end = places[i]
         span = Span(example.reference, start, end, label=spans[i].label_)
         found[cell(span)] = Predicted(span, len(spans[i]), scores[i])
-    return found, len(spans) - len(places)
+    lost = [i for i in range(len(spans)) if i not in places and reaches(scores[i], threshold)]
+    return found, len(lost)

@@ -164,15 +164,26 @@ def _span(span: Mapping[str, Any] | None) -> str:
 def _confidence(report: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str]:
     yield "## Scores"
     calibration, curve = report["calibration"], report["curve"]
-    if curve is None:
-        yield "The predictions carry no scores, or not all of them do."
-        return
-    if calibration is None:
-        yield "The scores are no probabilities: they do not lie between 0 and 1."
-    else:
-        yield _calibration(calibration)
+    if calibration is not None:
+        yield _calibration(calibration, report["threshold"])
         yield from _picture("reliability.png", "Share of right spans by score", plots)
         yield _bins(calibration["bins"])
+    elif curve is not None:
+        yield "The scores are no probabilities: they do not lie between 0 and 1."
+    if curve is not None:
+        yield from _curve(curve, plots)
+    elif calibration is not None:
+        yield (
+            "What another threshold would give is not known: the component does not say that it "
+            "keeps spans by these scores."
+        )
+    elif not report["micro"]["predicted"]:
+        yield "No span was predicted."
+    else:
+        yield "The predictions carry no scores, or not all do, or they are no probabilities."
+
+
+def _curve(curve: Sequence[Mapping[str, Any]], plots: Sequence[str]) -> Iterator[str]:
     best = best_point(curve)
     if best["f"]:
         yield f"On this data F is highest at a threshold of {best['threshold']:.2f}."
@@ -184,14 +195,15 @@ def _confidence(report: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str
     yield table(["Threshold", "P", "R", "F", "Predicted"], rows, n_text=0)
 
 
-def _calibration(calibration: Mapping[str, Any]) -> str:
+def _calibration(calibration: Mapping[str, Any], threshold: float | None) -> str:
     kept, seen = calibration["ece_predicted"], calibration["ece"]
+    below = "" if threshold is None else ", below the threshold of the report too"
     of_predicted = "" if kept is None else f"{kept:.3f} over the predicted spans, "
     return (
         f"The expected calibration error is {of_predicted}{seen:.3f} over all "
         f"{calibration['count']:,} that the diagram shows: those of a score of "
-        f"{calibration['lowest_score']:.2f} or more, below the threshold of the report too. A span "
-        "is right if start, end and type are."
+        f"{calibration['lowest_score']:.2f} or more{below}. A span is right if start, end and type "
+        "are."
     )
 
 
@@ -213,20 +225,20 @@ def _reach(reach: Mapping[str, Any] | None) -> Iterator[str]:
     if reach is None:
         return
     total = reach["total"]
-    yield "## Gold spans in reach"
+    yield "## Gold spans that can be found"
     yield (
         f"The model reaches {reach['tokens']} tokens: the last token of a span may lie that far "
-        f"from its first. {total['reachable']:,} of {total['gold']:,} gold spans are in reach, "
+        f"from its first. {total['reachable']:,} of {total['gold']:,} gold spans can be found, "
         f"which bounds recall at {percent(total['recall_ceiling'])}%."
     )
     if total["lost"]:
         lost = [f"- {count:,} {reason}" for reason, count in total["lost"].items()]
-        yield "\n".join(["Out of reach are:", "", *lost])
+        yield "\n".join(["The others are:", "", *lost])
     rows = [
         [escape(label), percent(row["recall_ceiling"]), row["reachable"], row["gold"]]
         for label, row in reach["per_type"].items()
     ]
-    yield table(["Type", "Highest R", "In reach", "Gold"], rows)
+    yield table(["Type", "Highest R", "Can be found", "Gold"], rows)
 
 
 def _picture(name: str, words: str, plots: Sequence[str]) -> Iterator[str]:

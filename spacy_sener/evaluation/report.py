@@ -11,7 +11,8 @@ last three being numbers of spans.
     threshold      lowest score of a span that is counted; null: all are
     lowest_score   lowest score that "calibration" and "curve" see; null: not known
     documents      {"count", "without_annotation", "tokens"}; those without the key are left out
-    unaligned      predicted spans whose ends are inside gold tokens; left out, as by spaCy's scorer
+    unaligned      predicted spans whose ends are inside gold tokens; left out, as by spaCy's
+                   scorer; below the threshold they are not counted
     seconds        for reading, tokenizing and predicting down to "lowest_score"; null for
                    predictions from a file
     tokens_per_second

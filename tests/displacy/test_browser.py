@@ -1,56 +1,20 @@
 """The block view in a real browser: what can be seen, clicked, typed, copied and printed."""
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import spacy
 from displacy.helpers import make_doc
+from displacy.tabs import LINE, Open, box, nested, rows, shown
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_sener.displacy import render
 
-Open = Callable[..., Any]
 NASTY = (
     """</script><script>alert(1)</script></style><img src=x onerror=alert(1)>"' onclick='alert(1)"""
     """ javascript:alert(1) <!-- \u202eabc\u202c \u200b\u0000 {{7*7}} ${alert(1)} &lt;b&gt;"""
 )
-LINE = " ".join(["word"] * 16) + "\n"
-
-
-def nested() -> Doc:
-    """Ten lines of 17 tokens: an outer block, one inside, one that crosses, and two short spans."""
-    spans = [(17, 102, "outer"), (34, 68, "inner"), (60, 120, "cross"), (0, 3, "short")]
-    spans.append((35, 37, "short"))
-    return make_doc(LINE * 10, spans, [0.95, 0.6, 0.8, 0.9, 0.55])
-
-
-def shown(tab: Any, selector: str) -> list[str]:
-    """Text, or else the name, of the elements that can be seen."""
-    return tab.evaluate(
-        """(selector) => [...document.querySelectorAll(selector)]
-          .filter((element) => element.checkVisibility({
-            contentVisibilityAuto: false, visibilityProperty: true }))
-          .map((element) => element.dataset.t || element.querySelector("b")?.textContent
-            || element.textContent)""",
-        selector,
-    )
-
-
-def box(tab: Any, name: str) -> Any:
-    """The box of a label or verdict in the legend."""
-    return tab.get_by_role("checkbox", name=re.compile(rf"{name} \d+$"))
-
-
-def rows(tab: Any) -> list[str]:
-    """Line numbers of the rows that can be seen."""
-    return tab.evaluate(
-        """() => [...document.querySelectorAll(".row")]
-          .filter((row) => row.firstElementChild.checkVisibility())
-          .map((row) => row.querySelector(".text").dataset.n)"""
-    )
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -153,55 +117,6 @@ def test_no_text_is_lost_with_a_folded_block_that_is_filtered_out(open_page: Ope
     assert len(rows(tab)) == 11
 
 
-def test_the_outline_jumps_into_folded_blocks(open_page: Open) -> None:
-    doc = make_doc(LINE * 200, [(17, 3000, "outer"), (2000, 2100, "inner")])
-    tab = open_page(render(doc, page=True))
-    tab.get_by_label("Fold outer").check()
-    tab.get_by_role("link", name="inner").click()
-    tab.wait_for_function("document.activeElement.matches('.chip')")
-    assert tab.evaluate("document.activeElement.querySelector('b').textContent") == "inner"
-    chip = tab.locator(".chip").nth(1)
-    assert chip.is_visible()
-    tab.wait_for_function("document.activeElement.getBoundingClientRect().top < 40")
-    assert chip.bounding_box()["y"] >= 0
-    assert not tab.get_by_label("Fold outer").is_checked()
-
-
-def test_the_outline_jumps_without_script(open_page: Open) -> None:
-    doc = make_doc(LINE * 200, [(2000, 2100, "only")])
-    tab = open_page(render(doc, page=True), java_script_enabled=False)
-    tab.get_by_role("link", name="only").click()
-    tab.wait_for_timeout(200)
-    assert 0 <= tab.locator(".chip").bounding_box()["y"] < 40
-
-
-def test_keys_go_from_block_to_block(open_page: Open) -> None:
-    tab = open_page(render(nested(), page=True))
-    current = "document.activeElement.closest('.chip')?.querySelector('b').textContent"
-    visited = []
-    for key in "nnnnp":
-        tab.keyboard.press(key)
-        visited.append(tab.evaluate(current))
-    assert visited == ["outer", "inner", "cross", "cross", "inner"]
-
-
-def test_blocks_fold_by_keyboard(open_page: Open) -> None:
-    tab = open_page(render(nested(), page=True))
-    fold = tab.get_by_label("Fold outer")
-    fold.focus()
-    for key in ("Enter", "Space"):
-        tab.keyboard.press(key)
-        assert fold.is_checked() == (key == "Enter")
-
-
-def test_the_first_tab_stop_skips_to_the_text(open_page: Open) -> None:
-    tab = open_page(render(nested(), page=True))
-    tab.keyboard.press("Tab")
-    assert tab.evaluate("document.activeElement.textContent") == "Skip to the text"
-    tab.keyboard.press("Enter")
-    assert tab.evaluate("document.activeElement.tagName") == "MAIN"
-
-
 def test_the_browser_finds_folded_text(open_page: Open) -> None:
     """`beforematch` is what the search of a page sends."""
     tab = open_page(render(nested(), page=True))
@@ -293,6 +208,21 @@ def compared() -> Example:
     shorts = [(start + 300, start + 303, "c") for start in (0, 50)]
     scores = [0.9] * 8
     return Example(make_doc(text, predicted + shorts, scores), make_doc(text, gold + shorts[:1]))
+
+
+def test_the_slider_hides_pairs_as_a_whole(open_page: Open) -> None:
+    """A gold span is not shown as an error of a predicted one that is hidden."""
+    spans = [(0, 3, "short"), (17, 102, "block"), (120, 122, "missed")]
+    shifted = [(1, 3, "short"), (17, 100, "block"), (130, 132, "sure")]
+    scores = [0.9, 0.8, 1.0]
+    example = Example(make_doc(LINE * 10, shifted, scores), make_doc(LINE * 10, spans))
+    tab = open_page(render(example, page=True))
+    status = tab.get_by_role("status").last
+    assert status.text_content() == "4 of 4 spans shown."
+    tab.get_by_label("Score at least").press("End")
+    tab.wait_for_function("document.querySelector('output').value === '1.00'")
+    assert shown(tab, ".chip, sup, .bar") == ["○ missed", "✗ sure 1.00"]
+    assert status.text_content() == "2 of 4 spans shown."
 
 
 @pytest.mark.parametrize("script", [True, False])

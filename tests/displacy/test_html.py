@@ -194,6 +194,14 @@ def test_outline_has_the_blocks() -> None:
     assert set(links) <= targets
 
 
+def test_outline_shows_no_words_after_a_block() -> None:
+    gold = make_doc("a b c " + "word " * 40, [(0, 40, "x")])
+    page = Page(render(Example(make_doc(gold.text, [(0, 2, "x")]), gold)))
+    items = [element.text for element in page.elements if element.tag == "li"]
+    assert items[0].endswith("word wo"), "cut at the end of what is shown"
+    assert items[1].endswith("a b")
+
+
 def test_colors_come_from_options_registered_ones_and_spacy() -> None:
     doc = make_doc("one two three", [(0, 1, "org"), (1, 2, "x"), (2, 3, "y")])
     assert ".l0{--given:#7aecec}" in render(doc)
@@ -331,6 +339,38 @@ def test_right_to_left_text_says_so() -> None:
     doc = spacy.blank("he").make_doc("שלום עולם")
     doc.spans["sc"] = [Span(doc, 0, 1, label="x")]
     assert 'lang="he" dir="rtl"' in render(doc)
+
+
+@pytest.mark.parametrize(
+    ("text", "direction"),
+    [("قالت Ada للصحيفة إنها", "rtl"), ("Ada said مرحبا", "ltr"), ("12 %", "ltr")],
+)
+def test_of_a_language_without_a_direction_the_text_has_one(text: str, direction: str) -> None:
+    import spacy
+
+    doc = spacy.blank("xx").make_doc(text)
+    doc.spans["sc"] = []
+    assert f'lang="mul" dir="{direction}"' in render(doc)
+
+
+@pytest.mark.parametrize(
+    ("user_data", "heading"),
+    [
+        ({"title": "T", "doc_id": "x7"}, ["T"]),
+        ({"title": None, "doc_id": "x7"}, ["x7"]),
+        ({"title": "", "doc_id": 0}, ["0"]),
+        ({"title": " "}, []),
+    ],
+)
+def test_a_document_is_headed_by_its_title_or_else_its_id(
+    user_data: dict[str, object], heading: list[str]
+) -> None:
+    doc = make_doc("one")
+    doc.user_data.update(user_data)
+    page = Page(render(doc))
+    assert [element.text for element in page.elements if element.tag == "h2"] == heading
+    [section] = [element for element in page.elements if element.tag == "section"]
+    assert section.attributes["aria-label"] == (*heading, "Document 1")[0]
 
 
 def test_the_page_is_in_english_and_its_texts_in_their_own_language() -> None:

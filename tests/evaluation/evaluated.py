@@ -20,10 +20,11 @@ def make_doc(
     scores: Sequence[float] | None = None,
     *,
     words: Sequence[str] = tuple(f"w{i}" for i in range(200)),
+    spaces: Sequence[bool] | None = None,
     key: str = "sc",
 ) -> Doc:
     """A document with spans under the key, and scores beside them where there are some."""
-    doc = Doc(VOCAB, words=list(words))
+    doc = Doc(VOCAB, words=list(words), spaces=None if spaces is None else list(spaces))
     if spans is not None:
         doc.spans[key] = SpanGroup(
             doc,
@@ -41,8 +42,15 @@ def make_example(
     return Example(make_doc(predicted, scores), make_doc(gold))
 
 
-def report_on(examples: Iterable[Example], *, spans_key: str = "sc", **run: Any) -> dict[str, Any]:
+def report_on(
+    examples: Iterable[Example], *, spans_key: str = "sc", n_examples: int = 10, **run: Any
+) -> dict[str, Any]:
     """The figures of a report. run: what is known of the model, as `Run` has it."""
-    figures = evaluate(Run(iter(list(examples)), **run), spans_key=spans_key, source="the test")
+    figures = evaluate(
+        Run(iter(list(examples)), **run),
+        spans_key=spans_key,
+        source="the test",
+        n_examples=n_examples,
+    )
     names = {"version": 1, "name": "test", "model": "model", "data": "data.spacy"}
     return {**names, **figures}

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
+from evaluation.evaluated import make_doc, report_on
 from markdown_it import MarkdownIt
 from spacy.cli._util import app
 from spacy.cli.package import package
+from spacy.training import Example
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli.card  # noqa: F401 - the import adds the command
@@ -48,7 +50,8 @@ def test_the_card_has_the_labels_the_scores_and_the_limits(pipeline: Path, made:
         assert f"{100 * (group[1]['f'] or 0):.2f}" in card
     reach = figures["reach"]["total"]
     assert 0 < reach["reachable"] < reach["gold"]
-    assert f"{reach['reachable']} of the {reach['gold']} annotated spans are in reach" in card
+    spans = f"{reach['reachable']} of the {reach['gold']} annotated spans"
+    assert f"{spans} of its labels are short enough" in card
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # spaCy's open files
@@ -108,6 +111,17 @@ def test_what_the_card_says_is_of_the_spans_that_are_given(pipeline: Path, made:
     assert "off by 0.45 on average" in card
     figures["calibration"]["ece_predicted"] = None
     assert "on average" not in model_card(meta, figures)
+
+
+def test_only_spans_that_are_too_long_are_lost_to_their_length(sener: Path, made: Path) -> None:
+    figures = srsly.read_json(made / "report.json")
+    gold = [(0, 2, "A"), (0, 9, "A"), (2, 4, "X"), (3, 4, "X"), (0, 9, "X"), (9, 10, "A")]
+    words = ["w"] * 9 + ["\n"]
+    example = Example(make_doc([], words=words), make_doc(gold, words=words))
+    figures["reach"] = report_on([example], reach=5, labels=("A",))["reach"]
+    card = model_card(srsly.read_json(sener / "meta.json"), figures)
+    assert "more than 5 tokens from its first is never found. 2 of the 3 annotated spans" in card
+    assert "3 of the 6 annotated spans have a label that it does not have" in card
 
 
 def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_part_for_each_figure() -> None:
         "The end is off in 2 spans, by 1.0 tokens on average; in 0 of them the predicted span "
         "reaches too far out.",
         "| 0.9 to 1.0 | 0.900 | 0.000 | 2 |",
-        "which bounds recall at 50.00%.",
+        "2 of 4 gold spans can be found, which bounds recall at 50.00%.",
         "- 2 longer than the model reaches",
     ):
         assert line in page
@@ -80,5 +80,22 @@ def test_a_part_for_each_figure() -> None:
 def test_without_any_span() -> None:
     page = to_markdown(report_on([make_example([], [])]), [])
     assert "| F | - | - |" in page
-    assert "The predictions carry no scores" in page
+    assert "No span was predicted." in page
+    assert "carry no scores" not in page
     assert "## Nested" not in page
+
+
+def test_without_scores() -> None:
+    page = to_markdown(report_on([make_example([], [(0, 1, "A")])]), [])
+    assert "The predictions carry no scores" in page
+    assert "No span was predicted" not in page
+
+
+def test_scores_that_no_threshold_is_for() -> None:
+    example = make_example([(0, 1, "A")], [(0, 1, "A"), (2, 3, "A")], [0.9, 0.7])
+    page = to_markdown(report_on([example], by_score=False), ["reliability.png"])
+    assert "a score of 0.70 or more. A span is right" in page
+    assert "![Share of right spans by score](reliability.png)" in page
+    assert "| 0.9 to 1.0 | 0.900 | 1.000 | 1 |" in page
+    assert "What another threshold would give is not known" in page
+    assert "carry no scores" not in page

@@ -172,6 +172,15 @@ def test_the_same_text_in_other_tokens() -> None:
     assert report["errors"]["total"] == counts(found=1)
 
 
+def test_spans_inside_gold_tokens_are_left_out_only_if_they_reach_the_threshold() -> None:
+    gold = make_doc([(0, 1, "A")], words=["Ada-Lovelace"])
+    words = ["Ada", "-", "Lovelace"]
+    spans = [(0, 3, "A"), (0, 1, "A"), (1, 2, "A"), (1, 3, "A")]
+    predicted = make_doc(spans, [0.9, 0.1, 0.3, 0.6], words=words, spaces=[False] * 3)
+    report = report_on([Example(predicted, gold)], threshold=0.5, lowest_score=0.05)
+    assert (report["unaligned"], report["micro"]["predicted"]) == (1, 1)
+
+
 def test_documents_whose_vocabularies_do_not_know_each_others_labels() -> None:
     """As the gold documents of a file, read without the pipeline, and what the pipeline answers."""
     gold, predicted = (Doc(Vocab(), words=[f"w{i}" for i in range(200)]) for _ in range(2))
@@ -207,6 +216,12 @@ def test_the_worst_examples_are_kept() -> None:
     assert kept == pytest.approx([i / 20 for i in range(19, 9, -1)])
     report = report_on([make_example(spans, [])])
     assert [each["gold"]["tokens"] for each in report["examples"]["missed"]] == [4] * 5 + [3] * 5
+
+
+def test_no_examples_of_errors() -> None:
+    """Not even an empty table of each."""
+    spans = [(0, 1, "A")]
+    assert report_on([make_example(spans, [])], n_examples=0)["examples"] == {}
 
 
 def test_long_texts_show_both_ends() -> None:

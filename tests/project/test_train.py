@@ -65,6 +65,24 @@ def test_a_training_that_was_stopped_goes_on(
     assert steps() == [0, 3, 6, 0]
 
 
+def test_a_config_that_was_changed_by_hand_is_not_overwritten(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.cfg"
+    command = ["-1", str(path), "--corpus", str(corpus), "--encoder", str(tiny_encoder), "--force"]
+    init_config.main(*command)
+    init_config.main(*command)
+    made = path.read_text("utf8")
+    path.write_text(f"{made}# mine\n", encoding="utf8")
+    with pytest.raises(SystemExit):
+        init_config.main(*command)
+    assert "--vars.train_options" in capsys.readouterr().out
+    assert path.read_text("utf8") == f"{made}# mine\n"
+    path.unlink()
+    init_config.main(*command)
+    assert path.read_text("utf8") == made
+
+
 @pytest.mark.parametrize(("gpu_id", "allocator"), [("0", "pytorch"), ("-1", None)])
 def test_settings_are_for_the_device(
     corpus: Path, tiny_encoder: Path, tmp_path: Path, gpu_id: str, allocator: str | None
