@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -124,7 +124,8 @@ def render(
         raise ValueError(f"INPUT is missing: what should the pipeline {source} read?")
     else:
         nlp = _unlimited(load_model(source))
-        docs = _predict(nlp, input_path, compare=compare, read=read)
+        given = islice(read(input_path, nlp, gold=compare), limit or None)
+        docs = _predict(nlp, given, compare=compare)
     with progress_bar():
         drawn = list(tqdm(islice(docs, limit or None), desc="Documents", unit=" docs"))
     if not drawn:
@@ -166,9 +167,9 @@ def _comparable(drawn: list[Any], spans_key: str) -> list[Any]:
     return [one.predicted if alone else one for one, alone in zip(drawn, bare, strict=True)]
 
 
-def _predict(nlp: Language, path: Path, *, compare: bool, read: Read) -> Iterator[Any]:
+def _predict(nlp: Language, docs: Iterable[Doc], *, compare: bool) -> Iterator[Any]:
     """The documents with predicted spans, or examples of gold and predicted ones."""
-    pairs = ((_bare(nlp, doc), doc) for doc in read(path, nlp, gold=compare))
+    pairs = ((_bare(nlp, doc), doc) for doc in docs)
     for predicted, reference in nlp.pipe(pairs, as_tuples=True):
         yield Example(predicted, reference) if compare else predicted
 

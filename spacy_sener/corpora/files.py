@@ -48,8 +48,9 @@ def files_below(folder: Path) -> list[Path]:
 def paths_below(folder: Path) -> list[Path]:
     """What lies in a folder and the folders in it and is no folder, sorted.
 
-    Links are followed, but for those to a folder that they lie in. Left out is what macOS puts
-    beside files, whose names begin with `._`. Raises OSError for a folder that cannot be read.
+    Links are followed, but for those to a folder that they lie in. Left out is what a dot hides,
+    such as what macOS and Jupyter put beside files, and what a command that was killed left of one.
+    Raises OSError for a folder that cannot be read.
     """
     return sorted(_walk(folder, above=frozenset()))
 
@@ -59,9 +60,11 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
     if place in above:  # a link leads in a circle
         return
     for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
         if path.is_dir():
             yield from _walk(path, above | {place})
-        elif not path.name.startswith("._"):
+        else:
             yield path
 
 

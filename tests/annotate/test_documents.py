@@ -137,12 +137,14 @@ def test_folders_named_like_files(tmp_path: Path) -> None:
         link.unlink()
 
 
-def test_linked_folders_are_read_and_the_files_of_macos_are_not(tmp_path: Path) -> None:
+def test_linked_folders_are_read_and_hidden_files_are_not(tmp_path: Path) -> None:
     source, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
     for name in (
         "in/b.txt",
         "in/sub/._a.txt",
         "in/._b.txt",
+        "in/.ipynb_checkpoints/a-checkpoint.txt",
+        "in/.part-c.txt",
         "elsewhere/c/d.txt",
         "elsewhere/z.txt",
     ):

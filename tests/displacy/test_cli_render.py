@@ -224,6 +224,13 @@ def test_limit_says_how_many(tmp_path: Path) -> None:
     assert len(Page((tmp_path / "out.html").read_text(encoding="utf8")).rows) == 2
 
 
+def test_no_more_texts_are_read_than_the_limit(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text(json.dumps({"text": TEXT}) + "\n" + "no JSON\n")
+    assert render(model, path, tmp_path / "out.html", "--limit", 1).exit_code == 0
+    assert render(model, path, tmp_path / "out.html", "--limit", 2).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
