@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,20 @@ def adamw_by_hand(
     return after
 
 
+def gather_and_update(shim: TorchShim, optimizer: Optimizer) -> None:
+    """As `nlp.rehearse` has it."""
+    gathered = {}
+
+    def gather(key: Any, weights: Any, gradient: Any) -> tuple[Any, Any]:
+        gathered[key] = weights, gradient
+        return weights, gradient
+
+    shim.finish_update(gather)
+    assert gradients(shim) == {}
+    for key, (weights_, gradient) in gathered.items():
+        optimizer(key, weights_, gradient)
+
+
 @pytest.mark.parametrize("grad_clip", [0.01, 1.0, 1e6])
 def test_updates_are_those_of_adamw(grad_clip: float) -> None:
     """Two rates, no decay of vectors, one norm of all gradients; warm-up and decay of the rate."""
@@ -71,6 +86,30 @@ def test_updates_are_those_of_adamw(grad_clip: float) -> None:
         for name, value in weights(shim).items():
             np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
         assert gradients(shim) == {}
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [lambda: make_adamw(grad_clip=0.01, use_averages=True), lambda: Adam(0.1)],
+)
+def test_gradients_may_reach_the_optimizer_later(make_optimizer: Callable[[], Optimizer]) -> None:
+    """`nlp.rehearse` gathers them; in between are updates as always."""
+    once, gathering = make_shim(), make_shim()
+    optimizers = make_optimizer(), make_optimizer()
+    for gathers in (True, False, True):
+        for shim in (once, gathering):
+            backprop(shim)
+        once.finish_update(optimizers[0])
+        if gathers:
+            gather_and_update(gathering, optimizers[1])
+        else:
+            gathering.finish_update(optimizers[1])
+        assert gradients(gathering) == {}
+        for name, expected in weights(once).items():
+            np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
+    with once.use_params(optimizers[0].averages), gathering.use_params(optimizers[1].averages):
+        for name, expected in weights(once).items():
+            np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
 
 
 def test_updates_by_an_optimizer_of_thinc() -> None:
