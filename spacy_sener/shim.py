@@ -7,6 +7,7 @@ gradient instead of being kept.
 """
 
 import contextlib
+import copy
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,19 @@ class TorchShim(Shim):
         """A copy has an id of its own: by it an optimizer tells networks apart."""
         super().__init__(None)
         self.__dict__.update({**state, "id": self.id})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TorchShim":
+        """A copy that shares the memory of frozen weights, which nothing here changes in place.
+
+        `nlp.resume_training()` makes one, to rehearse, of each component.
+        """
+        for p in [] if self._model is None else self._model.parameters():
+            if not p.requires_grad:
+                memo[id(p)] = nn.Parameter(p.detach(), requires_grad=False)
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return copied
 
     @property
     def module(self) -> nn.Module:

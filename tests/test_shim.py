@@ -1,5 +1,6 @@
 """The torch module inside a thinc model, against updates computed by hand in float64."""
 
+import copy
 import os
 import signal
 from collections.abc import Callable
@@ -298,6 +299,20 @@ def test_a_new_optimizer_starts_anew_and_a_copy_goes_its_own_way() -> None:
     for name, expected in weights(fresh).items():
         np.testing.assert_array_equal(weights(shim)[name], expected)
         np.testing.assert_array_equal(weights(copied)[name], expected)
+
+
+def test_a_copy_shares_the_memory_of_frozen_weights_alone() -> None:
+    shim = make_shim()
+    copied = copy.deepcopy([shim, shim])[1]
+    pairs = zip(shim.module.named_parameters(), copied.module.named_parameters(), strict=True)
+    for (name, ours), (_, theirs) in pairs:
+        assert torch.equal(ours, theirs)
+        assert ours.requires_grad == theirs.requires_grad
+        assert (ours.data_ptr() == theirs.data_ptr()) == name.startswith("frozen."), name
+    copied.module.double()  # as moving it to a GPU does: it gets memory of its own
+    assert {p.dtype for p in shim.module.parameters()} == {torch.float32}
+    assert copied.module.frozen.weight.dtype == torch.float64
+    assert TorchShim(build).copy()._model is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
