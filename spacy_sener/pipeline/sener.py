@@ -28,7 +28,7 @@ from ..gold import (
 )
 from ..nn.boundaries import boundary_loss, read
 from ..nn.scoring import span_loss
-from ..rehearsal import difference, halved
+from ..rehearsal import both_ways, difference
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
@@ -268,8 +268,11 @@ class SeNER(SafePipe):
     ) -> dict[str, float]:
         """Learn to answer as the model did when `nlp.resume_training()` was called.
 
-        The loss is that of `update`, with the earlier model's probabilities of spans in the place
-        of gold.
+        It learns as in `update`, with the earlier model's probabilities in the place of gold, but
+        from the table alone: longer spans, and the loss of the boundaries, have no part in it. What
+        `losses` takes is the sum of the squared differences of the spans' probabilities, mean over
+        the documents; it is 0 where nothing has changed.
+
         Does nothing before `nlp.resume_training()`.
         """
         losses = {} if losses is None else losses
@@ -283,7 +286,7 @@ class SeNER(SafePipe):
         loss = 0.0
         for band in bands:
             change = difference(band, answer, average=self.model.attrs["average"])
-            d_logits = halved(change) / len(examples)
+            d_logits = both_ways(change) / len(examples)
             unchanged = [torch.zeros_like(x) for x in (band.evidence,) if x is not None]
             gradients.append((d_logits, *unchanged) if unchanged else d_logits)
             loss += float((change**2).sum()) / len(examples)
