@@ -319,12 +319,20 @@ class SeNER(SafePipe):
 
     def _require_known(self, labels: Iterable[str]) -> None:
         unknown = sorted(set(labels) - set(self.labels))
-        if unknown:
-            raise ValueError(
-                f"The data has labels that '{self.name}' does not know: {unknown}. It knows "
-                f"{list(self.labels)}. Add them before nlp.initialize() (add_label, or `labels` "
-                f"in [initialize.components.{self.name}]), or take them out of the data."
+        if not unknown:
+            return
+        setting = f"`labels` in [initialize.components.{self.name}]"
+        advice = f"Add them to {setting}, or with add_label(), or take them out of the data."
+        if self.model.has_dim("nO"):
+            advice = (
+                "Its labels are fixed since nlp.initialize(): take the others out of the data, or "
+                f"train a new component (one without `source`), with them in {setting} or in the "
+                "data that it is initialized with."
             )
+        raise ValueError(
+            f"The data has labels that '{self.name}' does not know: {unknown}. It knows "
+            f"{list(self.labels)}. {advice}"
+        )
 
     def _require_finite(self, loss: float, examples: Sequence[Example]) -> None:
         docs = [example.reference for example in examples]
