@@ -1,10 +1,22 @@
 """AdamW as SeNER is trained: two learning rates, warm-up and decay, clipping by the global norm."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from thinc.api import Optimizer
-from thinc.types import Generator
+from thinc.types import FloatsXd, Generator
+
+
+class TorchKey(tuple[int, str]):
+    """What optimizers know a torch parameter by, and how an AdamW that comes later updates it.
+
+    `nlp.rehearse` has components give their gradients to a function of its own, and only then,
+    one by one, to the optimizer.
+    """
+
+    take: Callable[[AdamW, FloatsXd], None]
 
 
 class AdamW(Optimizer):
@@ -34,6 +46,23 @@ class AdamW(Optimizer):
         )
         self.encoder_scale = encoder_learn_rate / head_learn_rate
         self.total_steps = total_steps
+
+    def __call__(
+        self,
+        key: tuple[int, str],
+        weights: FloatsXd,
+        gradient: FloatsXd,
+        *,
+        lr_scale: float = 1.0,
+    ) -> tuple[FloatsXd, FloatsXd]:
+        """Update a weight: one of torch with all others of its module, any other by thinc's Adam.
+
+        Those of a module are updated when the last of them has come: they share one gradient norm.
+        """
+        if not isinstance(key, TorchKey):
+            return super().__call__(key, weights, gradient, lr_scale=lr_scale)
+        key.take(self, gradient)
+        return weights, gradient
 
 
 def build_adamw_v1(

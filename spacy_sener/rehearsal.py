@@ -33,10 +33,16 @@ def difference(
     return result
 
 
-def halved(spans: Tensor) -> Tensor:
-    """A band that gives one half of each span's value to cell (i, j) and one to (j, i).
+def both_ways(spans: Tensor) -> Tensor:
+    """A band that has each span's value in both of its cells, (i, j) and (j, i).
+
+    Of `difference` that is the gradient of cross-entropy over all cells, as in `span_loss`, where
+    each cell is judged by the probability of its span, and its target is the earlier model's.
+    (With `average` "probabilities" so far as the two cells of a span agree.)
 
     spans: (windows, rows, span_window + 1, labels).
     """
-    upper = F.pad(spans / 2, (0, 0, spans.shape[2] - 1, 0))
-    return upper + transpose(None, upper, None)
+    span_window = spans.shape[2] - 1
+    upper = F.pad(spans, (0, 0, span_window, 0))
+    off_diagonal = F.pad(spans[:, :, 1:], (0, 0, span_window + 1, 0))
+    return upper + transpose(None, off_diagonal, None)

@@ -19,6 +19,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from thinc.api import Model
 from tqdm import tqdm
 
 from .corpora.segments import cut
@@ -215,6 +216,7 @@ def train(nlp: Language, name: str, docs: Sequence[Doc], settings: Settings) -> 
         for other in others
         if name in getattr(nlp.get_pipe(other), "listening_components", ())
     ]
+    _forget_batch(pipe.model)
     history = []
     batches = _batches([_example(nlp, doc) for doc in docs], settings.batch_size, settings.seed)
     with _changed(pipe.cfg, label_smoothing=settings.label_smoothing):
@@ -273,6 +275,16 @@ def _take(found: Annotated, doc: Doc, key: str, threshold: float, max_length: in
 def _example(nlp: Language, doc: Doc) -> Example:
     words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
     return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
+
+
+def _forget_batch(model: Model[Any, Any]) -> None:
+    """Let listeners read what the shared encoder annotates, in place of what it gave to train on.
+
+    They keep the last batch of an `nlp.update`, and would take it for the next.
+    """
+    for node in model.walk():
+        if hasattr(node, "receive"):
+            node.receive(None, None, None)
 
 
 def _batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:

@@ -7,6 +7,7 @@ gradient instead of being kept.
 """
 
 import contextlib
+import copy
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .optimizers import AdamW
+from .optimizers import AdamW, TorchKey
 from .weights import Spec, build_shape, check_weights, dump, fingerprint, read
 
 BASE = "base"
@@ -74,6 +75,19 @@ class TorchShim(Shim):
         """A copy has an id of its own: by it an optimizer tells networks apart."""
         super().__init__(None)
         self.__dict__.update({**state, "id": self.id})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TorchShim":
+        """A copy that shares the memory of frozen weights, which nothing here changes in place.
+
+        `nlp.resume_training()` makes one, to rehearse, of each component.
+        """
+        for p in [] if self._model is None else self._model.parameters():
+            if not p.requires_grad:
+                memo[id(p)] = nn.Parameter(p.detach(), requires_grad=False)
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return copied
 
     @property
     def module(self) -> nn.Module:
@@ -281,11 +295,21 @@ class TorchShim(Shim):
         ]
 
     def _step_thinc(self, optimizer: Optimizer, params: dict[str, nn.Parameter]) -> None:
+        last = next(reversed(params), None)
         for name, p in params.items():
             # thinc has no arrays without dimensions, hence the flat view.
             flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]  # there is one
-            weights, _ = optimizer((self.id, name), _as_xp(flat), _as_xp(d_flat))
+            key = TorchKey((self.id, name))
+            key.take = partial(self._take, name=name, is_last=name == last)
+            weights, _ = optimizer(key, _as_xp(flat), _as_xp(d_flat))
             p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
+
+    def _take(self, optimizer: AdamW, gradient: FloatsXd, *, name: str, is_last: bool) -> None:
+        """Put a gradient back that was gathered to be used later; with the last one, update."""
+        p = self.module.get_parameter(name)
+        p.grad = _as_torch(gradient, p)
+        if is_last:
+            self.finish_update(optimizer)
 
 
 def torch_shim(model: Model[Any, Any]) -> TorchShim:

@@ -7,8 +7,9 @@ import torch
 from spacy.lang.en import English
 from spacy.tokens import Doc
 
-from spacy_sener.nn.scoring import Average
-from spacy_sener.rehearsal import difference, halved
+from spacy_sener.nn.band import valid_cells
+from spacy_sener.nn.scoring import Average, span_loss
+from spacy_sener.rehearsal import both_ways, difference
 from spacy_sener.types import SpanBand, SpanRows
 from spacy_sener.windows import make_windows
 
@@ -65,12 +66,27 @@ def test_difference_to_another_model(average: Average, step: int) -> None:
     assert float(found.abs().max()) > 0.1
 
 
-def test_halves_go_to_both_cells() -> None:
-    spans = torch.randn(2, 6, 4, N_LABELS)
-    band = halved(spans)
-    assert band.shape == (2, 6, 7, N_LABELS)
+@pytest.mark.parametrize("span_window", [0, 3])
+def test_values_go_to_both_cells(span_window: int) -> None:
+    spans = torch.randn(2, 6, span_window + 1, N_LABELS)
+    band = both_ways(spans)
+    assert band.shape == (2, 6, 2 * span_window + 1, N_LABELS)
     for i in range(6):
-        assert torch.equal(band[:, i, 3], spans[:, i, 0])
-        for j in range(i + 1, min(i + 4, 6)):
-            assert torch.equal(band[:, i, 3 + j - i], spans[:, i, j - i] / 2)
-            assert torch.equal(band[:, j, 3 + i - j], spans[:, i, j - i] / 2)
+        for j in range(i, min(i + span_window + 1, 6)):
+            assert torch.equal(band[:, i, span_window + j - i], spans[:, i, j - i])
+            assert torch.equal(band[:, j, span_window + i - j], spans[:, i, j - i])
+
+
+def test_the_gradient_is_that_of_an_update() -> None:
+    """In double precision, where both cells of a span have one logit; with targets below 1."""
+    torch.manual_seed(0)
+    lengths, span_window, smoothing = torch.tensor([6, 4]), 3, 0.5
+    upper = torch.randn(2, 6, span_window + 1, N_LABELS, dtype=torch.float64)
+    logits = both_ways(upper).requires_grad_()
+    gold = torch.tensor([[0, 1, 3, 0], [0, 5, 5, 1], [1, 0, 3, 1], [1, 2, 2, 0]])
+    span_loss(logits, lengths, gold, label_smoothing=smoothing).backward()
+    change = upper.sigmoid()
+    for text, start, end, label in gold.tolist():
+        change[text, start, end - start, label] -= 1 - smoothing / 2
+    valid = valid_cells(lengths, 6, span_window)[..., None]
+    torch.testing.assert_close(logits.grad, both_ways(change) * valid)

@@ -17,6 +17,8 @@ from self_trained import (
 )
 from spacy.language import Language
 from spacy.tokens import Doc
+from test_span_table import DATA as CNN_DATA
+from test_span_table import examples as cnn_examples
 from test_span_table import pipeline as cnn_pipeline
 
 import spacy_sener.cli  # noqa: F401 - the import adds the commands, as spaCy's entry points do
@@ -165,6 +167,18 @@ def test_a_component_that_listens_to_a_shared_tok2vec() -> None:
     assert nlp.get_pipe("tok2vec").model.to_bytes() == before
     assert not same(weights(nlp), table)
     assert done["losses"][-1] < done["losses"][0]
+
+
+@pytest.mark.parametrize("text", [CNN_DATA[0][0], TEXTS[0]], ids=["the same text", "another"])
+def test_a_listener_does_not_learn_from_the_update_before(text: str) -> None:
+    """It keeps the batch of the last update, vectors and gradient, until the next."""
+    nlp = cnn_pipeline(shared=True)
+    nlp.update(cnn_examples(nlp)[:1])
+    tok2vec = nlp.get_pipe("tok2vec").model
+    before = {key: d_value.copy() for key, (_, d_value) in tok2vec.get_gradients().items()}
+    self_train(nlp, [nlp.make_doc(text)], settings=Settings(threshold=0.0001, steps=2))
+    for key, (_, d_value) in tok2vec.get_gradients().items():
+        np.testing.assert_array_equal(d_value, before[key])
 
 
 def test_of_two_components_one_has_to_be_named(nlp: Language, half_trained: Path) -> None:

@@ -1,9 +1,11 @@
 """The torch module inside a thinc model, against updates computed by hand in float64."""
 
+import copy
 import os
 import signal
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +55,20 @@ def adamw_by_hand(
     return after
 
 
+def gather_and_update(shim: TorchShim, optimizer: Optimizer) -> None:
+    """As `nlp.rehearse` has it."""
+    gathered = {}
+
+    def gather(key: Any, weights: Any, gradient: Any) -> tuple[Any, Any]:
+        gathered[key] = weights, gradient
+        return weights, gradient
+
+    shim.finish_update(gather)
+    assert gradients(shim) == {}
+    for key, (weights_, gradient) in gathered.items():
+        optimizer(key, weights_, gradient)
+
+
 @pytest.mark.parametrize("grad_clip", [0.01, 1.0, 1e6])
 def test_updates_are_those_of_adamw(grad_clip: float) -> None:
     """Two rates, no decay of vectors, one norm of all gradients; warm-up and decay of the rate."""
@@ -71,6 +87,30 @@ def test_updates_are_those_of_adamw(grad_clip: float) -> None:
         for name, value in weights(shim).items():
             np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
         assert gradients(shim) == {}
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [lambda: make_adamw(grad_clip=0.01, use_averages=True), lambda: Adam(0.1)],
+)
+def test_gradients_may_reach_the_optimizer_later(make_optimizer: Callable[[], Optimizer]) -> None:
+    """`nlp.rehearse` gathers them; in between are updates as always."""
+    once, gathering = make_shim(), make_shim()
+    optimizers = make_optimizer(), make_optimizer()
+    for gathers in (True, False, True):
+        for shim in (once, gathering):
+            backprop(shim)
+        once.finish_update(optimizers[0])
+        if gathers:
+            gather_and_update(gathering, optimizers[1])
+        else:
+            gathering.finish_update(optimizers[1])
+        assert gradients(gathering) == {}
+        for name, expected in weights(once).items():
+            np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
+    with once.use_params(optimizers[0].averages), gathering.use_params(optimizers[1].averages):
+        for name, expected in weights(once).items():
+            np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
 
 
 def test_updates_by_an_optimizer_of_thinc() -> None:
@@ -259,6 +299,20 @@ def test_a_new_optimizer_starts_anew_and_a_copy_goes_its_own_way() -> None:
     for name, expected in weights(fresh).items():
         np.testing.assert_array_equal(weights(shim)[name], expected)
         np.testing.assert_array_equal(weights(copied)[name], expected)
+
+
+def test_a_copy_shares_the_memory_of_frozen_weights_alone() -> None:
+    shim = make_shim()
+    copied = copy.deepcopy([shim, shim])[1]
+    pairs = zip(shim.module.named_parameters(), copied.module.named_parameters(), strict=True)
+    for (name, ours), (_, theirs) in pairs:
+        assert torch.equal(ours, theirs)
+        assert ours.requires_grad == theirs.requires_grad
+        assert (ours.data_ptr() == theirs.data_ptr()) == name.startswith("frozen."), name
+    copied.module.double()  # as moving it to a GPU does: it gets memory of its own
+    assert {p.dtype for p in shim.module.parameters()} == {torch.float32}
+    assert copied.module.frozen.weight.dtype == torch.float64
+    assert TorchShim(build).copy()._model is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

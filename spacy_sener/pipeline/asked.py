@@ -31,9 +31,10 @@ def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
             raise ValueError(f"doc._.gliner_labels: {error}") from error
     if not labels:
         raise ValueError(
-            f"'{name}' was told no labels to look for. Set labels in [components.{name}], or with "
-            "set_labels(), or doc._.gliner_labels of each document. Tasks, such as answer(), need "
-            "none: give them nlp.make_doc(text)."
+            f"'{name}' was told no labels to look for. Give them to set_labels(), or to "
+            f"doc._.gliner_labels of each document; labels in [components.{name}] count for a new "
+            "component alone, and not for one that is loaded. Tasks, such as answer(), need none: "
+            "give them nlp.make_doc(text)."
         )
     return make_prompt(labels)
 
@@ -50,8 +51,9 @@ def require_asked(gold: Iterable[str], asked: Sequence[str], *, name: str) -> No
     if unknown:
         raise ValueError(
             f"The data has labels that '{name}' does not ask for: {unknown}. It asks for "
-            f"{list(asked)}. Add them to labels in [components.{name}], or to "
-            "doc._.gliner_labels of their documents, or take them out of the data."
+            f"{list(asked)}. Add them with add_label(), or to doc._.gliner_labels of their "
+            f"documents, or, for a new component, to labels in [components.{name}]; or take them "
+            "out of the data."
         )
 
 

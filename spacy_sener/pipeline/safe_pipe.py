@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from spacy.pipeline import TrainablePipe
 from spacy.pipeline.span_ruler import prioritize_new_ents_filter
@@ -17,6 +17,7 @@ from ..sums import check_sums, write_sums
 from .checks import check_positions, loading
 from .groups import best_disjoint
 from .memory import in_memory
+from .restoring import restored_after_errors
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -76,44 +77,49 @@ class SafePipe(TrainablePipe):
         """Load what `to_disk` wrote. What the config says of the model stays as it is.
 
         Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved,
-        and ValueError if the config's `max_pieces` is more than the encoder has positions for.
+        and ValueError if the config's `max_pieces` is more than the encoder has positions for. The
+        component is then as it was.
         """
         max_pieces = self.model.attrs["max_pieces"]
-        with self._loading(f"the folder '{path}'", exclude):
-            check_sums(Path(path), SAVED, but=exclude)
-            super().from_disk(path, exclude=exclude)
-        self.model.attrs["max_pieces"] = max_pieces
-        check_positions(self)
+        with self._restored_after_errors():
+            with self._loading(f"the folder '{path}'", exclude):
+                check_sums(Path(path), SAVED, but=exclude)
+                super().from_disk(path, exclude=exclude)
+            self.model.attrs["max_pieces"] = max_pieces
+            check_positions(self)
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SafePipe:
-        """Load what `to_bytes` gave, `max_pieces` included. Raises ValueError if it is damaged."""
-        with self._loading("these bytes", exclude):
+        """Load what `to_bytes` gave, `max_pieces` included.
+
+        Raises ValueError if it is damaged. The component is then as it was.
+        """
+        with self._restored_after_errors(), self._loading("these bytes", exclude):
             super().from_bytes(bytes_data, exclude=exclude)
         return self
 
     @contextmanager
     def _loading(self, where: str, exclude: Iterable[str]) -> Iterator[None]:
-        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one.
-
-        What the component knew before it knows again after an error.
-        """
-        cfg, attrs = dict(self.cfg), dict(self.model.attrs)
-        n_outputs = self.model.maybe_get_dim("nO")
+        """As `loading`; and a missing 'cfg' is an error, which spaCy reads as an empty one."""
+        attrs = dict(self.model.attrs)
         if "cfg" not in exclude:
             self.cfg["labels"] = None
-        try:
-            with loading(self.name, where):
-                yield
-                self._check_loaded()
-        except BaseException:
-            self.cfg = cfg
-            self.model.attrs.update(attrs)
-            # None where there was no network: thinc's types do not know of that.
-            self.model.set_dim("nO", cast(int, n_outputs), force=True)
-            raise
+        with loading(self.name, where):
+            yield
+            self._check_loaded()
         del attrs["max_pieces"]
         self.model.attrs.update(attrs)
+
+    @contextmanager
+    def _restored_after_errors(self) -> Iterator[None]:
+        """What the component knew before it knows again after an error."""
+        cfg = dict(self.cfg)
+        try:
+            with restored_after_errors(self.model):
+                yield
+        except BaseException:
+            self.cfg = cfg
+            raise
 
     def _write(self, doc: Doc, group: SpanGroup) -> None:
         """To `doc.spans`; and to `doc.ents` if set so, where entities that do not overlap stay."""

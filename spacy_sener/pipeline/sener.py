@@ -28,7 +28,7 @@ from ..gold import (
 )
 from ..nn.boundaries import boundary_loss, read
 from ..nn.scoring import span_loss
-from ..rehearsal import difference, halved
+from ..rehearsal import both_ways, difference
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Candidates, Initialization, SpanBand
@@ -268,8 +268,11 @@ class SeNER(SafePipe):
     ) -> dict[str, float]:
         """Learn to answer as the model did when `nlp.resume_training()` was called.
 
-        The loss is that of `update`, with the earlier model's probabilities of spans in the place
-        of gold.
+        It learns as in `update`, with the earlier model's probabilities in the place of gold, but
+        from the table alone: longer spans, and the loss of the boundaries, have no part in it. What
+        `losses` takes is the sum of the squared differences of the spans' probabilities, mean over
+        the documents; it is 0 where nothing has changed.
+
         Does nothing before `nlp.resume_training()`.
         """
         losses = {} if losses is None else losses
@@ -283,7 +286,7 @@ class SeNER(SafePipe):
         loss = 0.0
         for band in bands:
             change = difference(band, answer, average=self.model.attrs["average"])
-            d_logits = halved(change) / len(examples)
+            d_logits = both_ways(change) / len(examples)
             unchanged = [torch.zeros_like(x) for x in (band.evidence,) if x is not None]
             gradients.append((d_logits, *unchanged) if unchanged else d_logits)
             loss += float((change**2).sum()) / len(examples)
@@ -316,12 +319,20 @@ class SeNER(SafePipe):
 
     def _require_known(self, labels: Iterable[str]) -> None:
         unknown = sorted(set(labels) - set(self.labels))
-        if unknown:
-            raise ValueError(
-                f"The data has labels that '{self.name}' does not know: {unknown}. It knows "
-                f"{list(self.labels)}. Add them before nlp.initialize() (add_label, or `labels` "
-                f"in [initialize.components.{self.name}]), or take them out of the data."
+        if not unknown:
+            return
+        setting = f"`labels` in [initialize.components.{self.name}]"
+        advice = f"Add them to {setting}, or with add_label(), or take them out of the data."
+        if self.model.has_dim("nO"):
+            advice = (
+                "Its labels are fixed since nlp.initialize(): take the others out of the data, or "
+                f"train a new component (one without `source`), with them in {setting} or in the "
+                "data that it is initialized with."
             )
+        raise ValueError(
+            f"The data has labels that '{self.name}' does not know: {unknown}. It knows "
+            f"{list(self.labels)}. {advice}"
+        )
 
     def _require_finite(self, loss: float, examples: Sequence[Example]) -> None:
         docs = [example.reference for example in examples]

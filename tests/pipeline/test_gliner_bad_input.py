@@ -1,5 +1,6 @@
 """What a user can get wrong is said where it enters, with the setting's name."""
 
+import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,23 @@ def initialize(nlp: Language, examples: list[Example] | None = None, **settings:
 def test_no_labels_anywhere(nlp: Language) -> None:
     gliner = component(blank())
     gliner.model = component(nlp).model
-    message = r"no labels.*labels in \[components\.gliner_multitask\].*doc\._\.gliner_labels"
+    message = r"no labels.* to set_labels\(\).*doc\._\.gliner_labels.*not for one that is loaded"
     for text in (TEXT, ""):
         with pytest.raises(ValueError, match=message):
             gliner(nlp.make_doc(text))
+
+
+def test_labels_for_a_pipeline_that_was_saved_without(nlp: Language, tmp_path: Path) -> None:
+    """As the error says: the config has no say in it."""
+    unlabelled = copy.deepcopy(nlp)
+    component(unlabelled).cfg["labels"] = {}
+    unlabelled.to_disk(tmp_path)
+    config = {"components": {"gliner_multitask": {"labels": ["person"]}}}
+    loaded = spacy.load(tmp_path, config=config)
+    with pytest.raises(ValueError, match=r"not for one that is loaded"):
+        loaded(TEXT)
+    component(loaded).set_labels(["person"])
+    assert "sc" in loaded(TEXT).spans
 
 
 @pytest.mark.parametrize(

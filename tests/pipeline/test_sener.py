@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -250,6 +251,18 @@ def test_rehearsal_pulls_back_to_the_earlier_answers(tiny_encoder: Path) -> None
         parameter.data += 0.3
     losses = [nlp.rehearse(examples(nlp), sgd=optimizer)["sener"] for _ in range(12)]
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_rehearsal_keeps_to_the_rates(tiny_encoder: Path) -> None:
+    nlp = make_nlp(tiny_encoder)
+    optimizer = build_adamw_v1(encoder_learn_rate=0.0, warmup_steps=0, use_averages=True)
+    nlp.resume_training(sgd=optimizer)
+    module = nlp.get_pipe("sener").model.shims[0].module
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    for learn in (nlp.update, nlp.rehearse, nlp.update):
+        learn(examples(nlp), sgd=optimizer)
+    changed = {n for n, p in module.named_parameters() if not torch.equal(p, before[n])}
+    assert {name.split(".")[0] for name in changed} == {"table"}
 
 
 @pytest.mark.parametrize("max_pieces", [40, 2048])
