@@ -1,7 +1,9 @@
 """Words to word pieces, with the Rust tokenizer that a Hugging Face encoder ships."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -9,6 +11,24 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
+
+PARALLELISM = "TOKENIZERS_PARALLELISM"
+_after_fork = ExitStack()
+
+
+def _before_fork() -> None:
+    """Tell tokenizers to use one thread, which each child would else announce in four lines."""
+    if PARALLELISM not in os.environ:
+        os.environ[PARALLELISM] = "false"
+        _after_fork.callback(os.environ.pop, PARALLELISM, None)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork.close,
+        after_in_child=_after_fork.pop_all,  # it stays so there: the threads are the parent's
+    )
 
 
 @dataclass(frozen=True)

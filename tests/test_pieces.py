@@ -1,7 +1,10 @@
 """Word pieces are those that the encoder's own tokenizer gives for each word alone."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +180,32 @@ def test_the_class_name_of_later_transformers_is_known(
     config.write_text(json.dumps({**about, "backend": "tokenizers", "is_local": True}))
     assert PieceTokenizer.from_pretrained(str(tmp_path)) == expected
     assert not caplog.records
+
+
+FORKS = """
+import os, sys
+from spacy_sener.pieces import PieceTokenizer
+tokenizer = PieceTokenizer.from_pretrained(sys.argv[1])
+pieces = [text.ids for text in tokenizer.encode([["Anna", "lives"]] * 100)]
+child = os.fork()
+same = [text.ids for text in tokenizer.encode([["Anna", "lives"]] * 100)] == pieces
+if not child:
+    os._exit(not (same and os.environ["TOKENIZERS_PARALLELISM"] == sys.argv[2]))
+assert same and os.waitpid(child, 0)[1] == 0
+print(os.environ.get("TOKENIZERS_PARALLELISM"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("setting", [None, "off"])
+def test_a_forked_worker_reads_without_a_word(tiny_encoder: Path, setting: str | None) -> None:
+    """The parent's own setting, or that it has none, stays."""
+    env = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, tiny_encoder, setting or "false"],
+        env=env if setting is None else {**env, "TOKENIZERS_PARALLELISM": setting},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{setting}\n", "")
