@@ -80,6 +80,7 @@ def build_sener_v1(
     save_encoder: bool = True,
     boundaries: bool = True,
     reach: int = 0,
+    encoder_rate: float = 1.0,
 ) -> SpanModel:
     """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
 
@@ -95,7 +96,16 @@ def build_sener_v1(
     boundaries: learn beside the table which tokens begin and end spans, and add it to the scores;
     false is the model of the paper. reach: largest distance between the ends of spans that are
     longer than span_window, in tokens; `boundaries` scores them. 0: there are none.
+    encoder_rate: where the whole encoder is trained (lora is null), the share of the optimizer's
+    rate at which it is. It is for optimizers that have one rate, as spaCy's: `AdamW.v1` has its own
+    for the encoder. With any other than 1, `nlp.rehearse` with such an optimizer leaves the encoder
+    as it is. Raises ValueError where that is no share.
     """
+    if not 0 <= encoder_rate <= 1:
+        raise ValueError(
+            f"encoder_rate is {encoder_rate}, and must be a share: from 0 to 1. The encoder is "
+            "trained at this share of the optimizer's rate."
+        )
     table = {
         "span_window": span_window,
         "hidden_size": hidden_size,
@@ -110,6 +120,8 @@ def build_sener_v1(
     shim = TorchShim(
         partial(_build_sener, settings=encoder, table=table, masking=masking),
         encoder_prefix="encoder.",
+        # LoRA's weights are as new as the head's.
+        encoder_rate=encoder_rate if encoder.lora is None else 1.0,
         mixed_precision=mixed_precision,
         recompute=recompute,
         save_frozen=save_encoder,

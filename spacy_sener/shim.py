@@ -42,6 +42,8 @@ class TorchShim(Shim):
     build: makes the module from such data (`spec`), with weights of any value. A frozen weight
         that it loads from elsewhere need not be in the bytes.
     encoder_prefix: how the names of those parameters begin that train at the encoder's rate.
+    encoder_rate: share of its rate at which these train with an optimizer other than AdamW, which
+        has a rate for them.
     mixed_precision: run the forward pass in bfloat16 where torch.autocast holds it safe.
     recompute: in training, tell the module to keep few activations and to compute the others again;
         it must know such an argument.
@@ -53,6 +55,7 @@ class TorchShim(Shim):
         build: Callable[[Spec], nn.Module],
         *,
         encoder_prefix: str | None = None,
+        encoder_rate: float = 1.0,
         mixed_precision: bool = False,
         recompute: bool = False,
         save_frozen: bool = True,
@@ -61,6 +64,7 @@ class TorchShim(Shim):
         self.build = build
         self.spec: Spec = {}
         self.encoder_prefix = encoder_prefix
+        self.encoder_rate = encoder_rate
         self.mixed_precision = mixed_precision
         self.recompute = recompute
         self.save_frozen = save_frozen
@@ -287,12 +291,14 @@ class TorchShim(Shim):
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for name, p in self.module.named_parameters():
             if p.requires_grad:
-                encoder = self.encoder_prefix is not None and name.startswith(self.encoder_prefix)
-                groups.setdefault((encoder, p.ndim > 1), []).append(p)
+                groups.setdefault((self._in_encoder(name), p.ndim > 1), []).append(p)
         return [
             {"params": params, "encoder": encoder, "weight_decay": weight_decay if decays else 0.0}
             for (encoder, decays), params in groups.items()
         ]
+
+    def _in_encoder(self, name: str) -> bool:
+        return self.encoder_prefix is not None and name.startswith(self.encoder_prefix)
 
     def _step_thinc(self, optimizer: Optimizer, params: dict[str, nn.Parameter]) -> None:
         last = next(reversed(params), None)
@@ -301,7 +307,15 @@ class TorchShim(Shim):
             flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]  # there is one
             key = TorchKey((self.id, name))
             key.take = partial(self._take, name=name, is_last=name == last)
-            weights, _ = optimizer(key, _as_xp(flat), _as_xp(d_flat))
+            scale = {}
+            if self._in_encoder(name) and self.encoder_rate != 1:
+                if isinstance(optimizer, Optimizer):
+                    scale = {"lr_scale": self.encoder_rate}
+                else:
+                    # `nlp.rehearse` gathers what an optimizer is to update later, at its full rate:
+                    # too much for the encoder, so one other than AdamW gets a copy.
+                    flat = flat.clone()
+            weights, _ = optimizer(key, _as_xp(flat), _as_xp(d_flat), **scale)
             p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
 
     def _take(self, optimizer: AdamW, gradient: FloatsXd, *, name: str, is_last: bool) -> None:

@@ -332,6 +332,10 @@ def test_the_papers_training_for_the_papers_corpus() -> None:
     assert values["training.max_steps"] == pytest.approx(3_936, rel=0.02)
     assert values["components.sener.model.recompute"] is True
     assert values["training.optimizer.encoder_learn_rate"] == 0.0004
+    model = "components.sener.model"
+    assert values[f"{model}.encoder.lora"] == {"rank": 8, "alpha": 16}
+    regularised = [values[f"{model}.{name}"] for name in ("token_dropout", "span_dropout")]
+    assert [*regularised, values[f"{model}.masking"]] == [0.4, 0.2, 0.15]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,41 @@ def test_gradients_may_reach_the_optimizer_later(make_optimizer: Callable[[], Op
             np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
 
 
+def test_an_optimizer_of_thinc_trains_the_encoder_at_a_share_of_its_rate() -> None:
+    """Of a first update by Adam that is the rate, whatever the gradients."""
+    shim, optimizer = make_shim(encoder_rate=0.25), Adam(0.1, L2=0.0, grad_clip=0.0)
+    backprop(shim)
+    before = weights(shim)
+    shim.finish_update(optimizer)
+    for name, value in weights(shim).items():
+        if name in ("unused", "frozen.weight", "frozen.bias"):
+            rate = 0.0
+        else:
+            rate = 0.025 if name.startswith("encoder.") else 0.1
+        change = np.abs(value - before[name])
+        np.testing.assert_allclose(change, rate, rtol=1e-3, atol=1e-9, err_msg=name)
+
+
+def test_an_optimizer_that_comes_later_knows_no_share_and_leaves_the_encoder() -> None:
+    shim, optimizer = make_shim(encoder_rate=0.25), Adam(0.1)
+    backprop(shim)
+    before = weights(shim)
+    gather_and_update(shim, optimizer)
+    for name, value in weights(shim).items():
+        stays = name.startswith(("encoder.", "frozen.")) or name == "unused"
+        assert np.array_equal(value, before[name]) == stays, name
+
+
+@pytest.mark.parametrize("gathers", [False, True])
+def test_adamw_has_a_rate_for_the_encoder_and_asks_for_no_share(gathers: bool) -> None:
+    shims = make_shim(), make_shim(encoder_rate=0.25)
+    for shim in shims:
+        backprop(shim)
+        (gather_and_update if gathers else TorchShim.finish_update)(shim, make_adamw())
+    for name, expected in weights(shims[0]).items():
+        np.testing.assert_array_equal(weights(shims[1])[name], expected, err_msg=name)
+
+
 def test_updates_by_an_optimizer_of_thinc() -> None:
     """Also of parameters without dimensions. thinc clips each gradient by itself, if at all."""
     shim, optimizer = make_shim(), Adam(0.1, L2=0.0, grad_clip=0.0)

@@ -72,6 +72,7 @@ masking = 0.0
 [components.sener.model.encoder]
 @architectures = "spacy-sener.ArrowEncoder.v1"
 piece_window = 16
+lora = {"rank": 8, "alpha": 16}
 
 [corpora]
 
@@ -204,7 +205,8 @@ def test_init_config(tmp_path: Path) -> None:
 def test_fill_config_adds_the_defaults(trained: Trained) -> None:
     component = load_config(trained.config)["components"]["sener"]
     assert component["model"]["span_window"] == 16
-    assert component["model"]["encoder"]["lora"] == {"rank": 8, "alpha": 16}
+    assert component["model"]["reach"] == 512
+    assert component["model"]["encoder"]["attention"] == "arrow"
     assert component["threshold"] == 0.5
     assert component["scorer"] == {"@scorers": "spacy-sener.span_scorer.v1"}
 

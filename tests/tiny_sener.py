@@ -22,7 +22,14 @@ MODEL: dict[str, Any] = {
     "hidden_size": 16,
     "span_size": 8,
     "depth": 1,
-    "encoder": {"@architectures": "spacy-sener.ArrowEncoder.v1", "piece_window": 8},
+    "token_dropout": 0.4,
+    "span_dropout": 0.2,
+    "masking": 0.15,
+    "encoder": {
+        "@architectures": "spacy-sener.ArrowEncoder.v1",
+        "piece_window": 8,
+        "lora": {"rank": 8, "alpha": 16},
+    },
 }
 
 BY_HEART: dict[str, Any] = MODEL | {
@@ -31,7 +38,7 @@ BY_HEART: dict[str, Any] = MODEL | {
     "masking": 0.0,
     "encoder": MODEL["encoder"] | {"lora": None, "dropout": 0.0},
 }
-"""The same, for what is to be learned by heart."""
+"""The same as a whole, for what is to be learned by heart."""
 
 
 def example(

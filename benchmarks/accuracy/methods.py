@@ -46,7 +46,7 @@ class SpacyMethod:
     """A pipeline of a spaCy config whose last component writes to `doc.spans[KEY]` or `doc.ents`.
 
     config: its path in this folder. `[training]` gives the optimizer, dropout and annotating
-        components; the optimizer's `total_steps` and `warmup_steps` follow from the updates.
+        components; the `total_steps` and `warmup_steps` of an AdamW follow from the updates.
     overrides: values by their dotted names in the config.
     code: module that registers what the config names.
     longest: documents of more tokens are read in parts, which lose the spans that cross them.
@@ -78,11 +78,10 @@ class SpacyMethod:
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """As `spacy train` does, but for the choice of a best state: the last one stays."""
-        steps = {
-            "training.optimizer.total_steps": updates,
-            "training.optimizer.warmup_steps": updates // 10,
-        }
-        config = load_config(self.config, overrides={**steps, **self.overrides})
+        config = load_config(self.config, overrides=self.overrides)
+        if config["training"]["optimizer"]["@optimizers"] == "spacy-sener.AdamW.v1":
+            steps = {"total_steps": updates, "warmup_steps": updates // 10}
+            config["training"]["optimizer"] |= steps
         fix_random_seed(seed)
         nlp = self.nlp = load_model_from_config(config, auto_fill=True)
         training = registry.resolve(

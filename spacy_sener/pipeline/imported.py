@@ -76,6 +76,9 @@ def _model_config(module: SeNER) -> dict[str, Any]:
         "depth": len(table.blocks),
         "columns": "released",
         "average": "probabilities",
+        "token_dropout": 0.4,
+        "span_dropout": 0.2,
+        "masking": 0.15,
         "boundaries": False,
         "reach": 0,
         "encoder": {

@@ -310,6 +310,10 @@ class Advisor:
             yield Choice(
                 f"{model}.mixed_precision", True, "bfloat16 on a GPU: faster, half the memory"
             )
+            paper = "the paper's, for training as long"
+            yield Choice(f"{model}.token_dropout", 0.4, paper)
+            yield Choice(f"{model}.span_dropout", 0.2, paper)
+            yield Choice(f"{model}.masking", 0.15, paper)
         else:
             few = "a CPU does few updates: a smaller table, and little that regularises"
             yield Choice(f"{model}.span_size", 16, few)

@@ -67,6 +67,12 @@ def test_the_pipeline_finds_the_authors_spans(golden: Path, tmp_path: Path, name
 def test_an_imported_pipeline_trains_on(golden: Path, tmp_path: Path) -> None:
     import_case(golden, "case_01", tmp_path)
     nlp = spacy.load(tmp_path / "out")
+    model = nlp.config["components"]["sener"]["model"]
+    assert [model[name] for name in ("token_dropout", "span_dropout", "masking")] == [
+        0.4,
+        0.2,
+        0.15,
+    ]
     words = words_of(np.load(golden / "case_01.npz"))
     reference = Doc(nlp.vocab, words)
     reference.spans["sc"] = [Span(reference, 0, 2, "L1"), Span(reference, 3, 5, "L1")]

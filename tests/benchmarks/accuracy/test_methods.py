@@ -15,6 +15,7 @@ from spacy_sener.scores import span_scores
 from tests.benchmarks.accuracy.learned import make_docs
 
 PEERS = srsly.read_yaml(FOLDER / "experiments" / "peers.yml")
+PRESETS = srsly.read_yaml(FOLDER / "experiments" / "presets.yml")
 TINY_TABLE = {"components.sener.model.hidden_size": 16, "components.sener.model.span_size": 8}
 LISTENING = ("spancat", "span-finder", "ner")
 
@@ -54,6 +55,15 @@ def test_a_method_learns(name: str, recall: float, tiny_encoder: Path):
         scores = span_scores(doc.spans[KEY])
         assert (None in scores) == (name == "ner")
         assert name == "ner" or min(scores, default=1) >= LOWEST_SCORE
+
+
+def test_the_factorys_defaults_learn_with_an_optimizer_of_one_rate(tiny_encoder: Path):
+    encoder = {"initialize.components.sener.encoder": str(tiny_encoder)}
+    method, docs = SpacyMethod(**PRESETS["factory"], overrides=encoder), make_docs()
+    method.train(docs, updates=120, seed=1)
+    predicted = list(method.predict(docs))
+    right = sum(len(found(x) & found(y)) for x, y in zip(predicted, docs, strict=True))
+    assert right >= 0.5 * sum(len(doc.spans[KEY]) for doc in docs)
 
 
 @pytest.mark.parametrize("name", ["sener", "span-finder"])
