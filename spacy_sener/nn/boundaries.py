@@ -161,12 +161,10 @@ def boundary_loss(
     reach: int,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Sum the binary cross-entropy over the marks of all tokens, and over pairs of tokens.
+    """Sum the binary cross-entropy over the marks of all tokens, and over pairs of far tokens.
 
-    The pairs are those of the gold spans, and of the tokens that look most like starts and ends,
-    all with all. Those inside the window, which the table scores, teach what belongs together, too:
-    longer spans are too few to learn it from. Without any reach beyond the window there are no
-    pairs. The many insides count a tenth.
+    The pairs are those of the gold spans longer than the window, and of the tokens that look most
+    like starts and ends, all with all. The many insides count a tenth.
 
     token_lengths: (batch_size,). marked: 1 at the starts, ends and insides of gold spans, else 0,
     in the shape of `evidence.marks`. gold: rows (text in the batch, first token, last token,
@@ -180,9 +178,10 @@ def boundary_loss(
     loss = (costs * weight * present[..., None, None]).sum()
     if reach <= window:
         return loss
+    far = gold[gold[:, 2] - gold[:, 1] > window]
     for text, n_tokens in enumerate(token_lengths.tolist()):
-        if n_tokens:
-            spans = gold[gold[:, 0] == text, 1:]
+        if n_tokens > window + 1:
+            spans = far[far[:, 0] == text, 1:]
             loss = loss + _pair_loss(evidence, text, n_tokens, spans, window, reach, yes)
     return loss
 
@@ -196,25 +195,19 @@ def _pair_loss(
     reach: int,
     yes: float,
 ) -> Tensor:
-    """gold: rows (first token, last token, label) of the text's spans.
+    """gold: rows (first token, last token, label) of the text's spans longer than the window.
 
     yes: the target of these.
     """
-    is_far = gold[:, 1] - gold[:, 0] > window
-    is_first = torch.arange(len(gold), device=gold.device) < MOST_TRIED  # a bound for the memory
-    tried = gold[is_far | is_first]
+    first, last, label = gold.T.contiguous()
     marks = evidence.marks[text, :n_tokens].detach()
-    starts = torch.cat([_best(marks[:, 0]), tried[:, 0]]).unique()
-    ends = torch.cat([_best(marks[:, 1]), tried[:, 1]]).unique()
+    starts = torch.cat([_best(marks[:, 0]), first]).unique()
+    ends = torch.cat([_best(marks[:, 1]), last]).unique()
     logits = pair_logits(evidence, text, starts, ends)
     target = torch.zeros_like(logits)
-    first, last, label = gold[torch.isin(gold[:, 0], starts) & torch.isin(gold[:, 1], ends)].T
-    rows, columns = (
-        torch.searchsorted(x, y.contiguous()) for x, y in ((starts, first), (ends, last))
-    )
-    target[rows, columns, label] = yes
+    target[torch.searchsorted(starts, first), torch.searchsorted(ends, last), label] = yes
     distance = ends - starts[:, None]
-    allowed = (distance >= 0) & (distance <= reach)
+    allowed = (window < distance) & (distance <= reach)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (costs * allowed[..., None]).sum()
 

@@ -94,10 +94,9 @@ def try_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(boundaries, "SHARE_TRIED", 1.0)
 
 
-def pairs_of(n_tokens: int, least: int, most: int) -> list[tuple[int, int]]:
-    """Tokens that are at least and at most so far apart."""
+def far_pairs(n_tokens: int, window: int, reach: int) -> list[tuple[int, int]]:
     pairs = [(i, j) for i in range(n_tokens) for j in range(n_tokens)]
-    return [(i, j) for i, j in pairs if least <= j - i <= most]
+    return [(i, j) for i, j in pairs if window < j - i <= reach]
 
 
 def test_without_a_gate_all_far_pairs_are_scored() -> None:
@@ -106,7 +105,7 @@ def test_without_a_gate_all_far_pairs_are_scored() -> None:
         try_everything(patch)
         found = long_spans(evidence, 1, 10, window=2, reach=6)
     scores = {tuple(key): score for *key, score in zip(*(x.tolist() for x in found), strict=True)}
-    pairs = pairs_of(10, 3, 6)
+    pairs = far_pairs(10, 2, 6)
     assert set(scores) == {(i, j, r) for i, j in pairs for r in range(N_LABELS)}
     for i, j in pairs:
         expected = dense(evidence, 1, i, j, paired=True).sigmoid().tolist()
@@ -182,7 +181,7 @@ def test_the_loss_is_that_of_loops_with_gradients(
         y = yes * marked[text, :length]
         costs = -(y * p.log() + (1 - y) * (1 - p).log())
         expected = expected + costs[:, :2].sum() + costs[:, 2].sum() / 10
-        for i, j in pairs_of(length, 0, reach) if reach > window else []:
+        for i, j in far_pairs(length, window, reach):
             x = dense(read(evidence), text, i, j, paired=True)
             for r in range(N_LABELS):
                 q = x[r].sigmoid()
@@ -204,41 +203,6 @@ def test_a_gold_span_is_learned_though_no_gate_lets_it_pass() -> None:
     (gradient,) = torch.autograd.grad(loss, [evidence])
     assert read(gradient).queries[0, 3].abs().sum() > 0
     assert read(gradient).keys[0, 30].abs().sum() > 0
-
-
-def pair_gradient(evidence: Tensor, *gold: list[int]) -> Evidence:
-    """Of the loss, where the window is 4; in the queries are only the pairs'."""
-    n_tokens = evidence.shape[1]
-    marked = torch.zeros(1, n_tokens, 3, N_LABELS, dtype=torch.float64)
-    loss = boundary_loss(
-        read(evidence), torch.tensor([n_tokens]), marked, torch.tensor(gold), window=4, reach=35
-    )
-    return read(torch.autograd.grad(loss, [evidence])[0])
-
-
-def test_what_belongs_together_is_learned_from_spans_inside_the_window_too() -> None:
-    """The queries of a start and the keys of its end move towards each other."""
-    evidence = make_evidence(1, 40).requires_grad_()
-    with torch.no_grad():
-        read(evidence).marks[0, [3, 6], :2] = -20.0  # no gate lets them pass
-    downhill = -pair_gradient(evidence, [0, 3, 6, 1]).queries[0, 3]
-    assert downhill @ read(evidence).keys[0, 6] > 0
-
-
-def test_of_very_many_spans_inside_the_window_some_are_tried() -> None:
-    """Another is right where its ends are tried as they look like it, and not wrong."""
-    evidence = make_evidence(1, 40).requires_grad_()
-    with torch.no_grad():
-        read(evidence).marks[:, :, :2] = -20.0
-        read(evidence).marks[0, [20, 22], :2] = 1.0
-    gold = [[0, 3, 5, 0], [0, 9, 11, 0], [0, 5, 30, 0], [0, 16, 18, 0], [0, 20, 22, 0]]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boundaries, "MOST_TRIED", 2)
-        found, without = (pair_gradient(evidence, *gold[:n]).queries[0] for n in (5, 4))
-    assert set(found.abs().sum(1).nonzero().flatten().tolist()) == {3, 5, 9, 20, 22}
-    expected = without.clone()
-    expected[20] -= read(evidence).keys[0, 22] / PAIR_SIZE**0.5
-    torch.testing.assert_close(found, expected)
 
 
 def test_random_texts_in_single_precision_agree_with_double() -> None:
