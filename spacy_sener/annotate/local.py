@@ -53,8 +53,8 @@ class LocalEngine:
 
     def receive(self, workers: Sequence[LocalWorker]) -> list[tuple[LocalWorker, Message]]:
         of = {worker.connection: worker for worker in workers}
-        # `wait` is typed to give sockets and handles as well: it gives those that it was given.
-        return [(of[found], _message(of[found])) for found in wait(list(of))]  # type: ignore[index]
+        ready = wait(list(of))
+        return [(of[x], _message(of[x])) for x in ready]  # type: ignore[index]  # typed as sockets, too
 
     def stop(self, worker: LocalWorker) -> None:
         worker.process.kill()

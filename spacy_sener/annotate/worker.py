@@ -145,7 +145,7 @@ class Annotator:
         """The rows of all documents that nothing is wrong with, in whose batch all is well."""
         rows: dict[int, Fields] = {}
         # spaCy types handlers as if they never returned; those that do are what it goes on after.
-        self.nlp.set_error_handler(_pass_over)  # type: ignore[arg-type]
+        self.nlp.set_error_handler(_pass_over)  # type: ignore[arg-type]  # it may return
         try:
             docs = self.nlp.pipe(self._docs(items), as_tuples=True, batch_size=self.task.batch_size)
             for doc, i in docs:

@@ -358,8 +358,6 @@ def test_models_of_another_component() -> None:
         ("span_window", -1),
         ("token_dropout", 1.5),
         ("masking", 2.0),
-        ("encoder_rate", -0.1),
-        ("encoder_rate", 1.1),
     ],
 )
 def test_sizes_that_cannot_be(tiny_encoder: Path, name: str, value: float) -> None:

@@ -328,6 +328,21 @@ def test_deberta_and_bfloat16_learn(tiny_deberta: Path) -> None:
     assert history[-1] < 0.5 * history[0]
 
 
+def test_encoder_rate_is_of_whole_encoders() -> None:
+    """LoRA's weights are as new as the head's, and trained at its rate."""
+    for lora, expected in ((None, 0.1), ({"rank": 2, "alpha": 4}, 1.0)):
+        nlp = spacy.blank("en")
+        model = {**MODEL, "encoder": {**MODEL["encoder"], "lora": lora}}
+        sener = nlp.add_pipe("sener", config={"model": model})
+        assert sener.model.shims[0].encoder_rate == expected
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+def test_encoder_rate_is_a_share(rate: float) -> None:
+    with pytest.raises(ValueError, match=f"encoder_rate is {rate}"):
+        spacy.blank("en").add_pipe("sener", config={"model": {**MODEL, "encoder_rate": rate}})
+
+
 def test_default_optimizer_learns(tiny_encoder: Path) -> None:
     fix_random_seed(0)
     nlp = spacy.blank("en")
