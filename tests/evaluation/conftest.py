@@ -71,7 +71,7 @@ def sener(data: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFacto
     nlp.config["initialize"]["components"]["sener"] = {"encoder": str(tiny_encoder)}
     path = tmp_path_factory.mktemp("sener") / "model-best"
     with pytest.warns(UserWarning, match="cannot be learned"):
-        trained(nlp, data, 25).to_disk(path)
+        trained(nlp, data, 15).to_disk(path)
     return path
 
 
