@@ -13,7 +13,7 @@ from benchmarks.report import Table, gigabytes, length, seconds, spread, times
 
 LINEAR = 2.1
 """The most that time and memory may grow by where the length doubles."""
-PEER_LIMIT, PEER_PATIENCE = 15.0, 10.0
+PEER_LIMIT, PEER_PATIENCE = 30.0, 10.0
 """Seconds, see `Subject`."""
 CostOf = Callable[[Measurement], Cost | None]
 

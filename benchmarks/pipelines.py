@@ -28,12 +28,7 @@ def untrained(factory: str, config: dict[str, Any]) -> Language:
 
 def sener(dtype: str = "float32") -> Language:
     """Ours with its default settings, MiniLM as its encoder."""
-    model = {
-        "@architectures": "spacy-sener.SeNER.v1",
-        "encoder": {"@architectures": "spacy-sener.ArrowEncoder.v1"},
-        "mixed_precision": dtype == "bfloat16",
-    }
-    return untrained("sener", {"model": model})
+    return untrained("sener", {"model": {"mixed_precision": dtype == "bfloat16"}})
 
 
 def _spans(doc: Doc) -> list[Span]:

@@ -72,17 +72,19 @@ def build_sener_v1(
     depth: int = 2,
     columns: Columns = "paper",
     average: Average = "logits",
-    token_dropout: float = 0.4,
-    span_dropout: float = 0.2,
-    masking: float = 0.15,
+    token_dropout: float = 0.1,
+    span_dropout: float = 0.0,
+    masking: float = 0.0,
     mixed_precision: bool = False,
     recompute: bool = False,
     save_encoder: bool = True,
     boundaries: bool = True,
-    reach: int = 0,
-    encoder_rate: float = 1.0,
+    reach: int = 512,
+    encoder_rate: float = 0.1,
 ) -> SpanModel:
     """Registered as `spacy-sener.SeNER.v1`: encoder, BiSPA span table and scores in one network.
+
+    The defaults are for a small encoder and spaCy's default optimizer.
 
     span_window: largest distance between the ends of a span in the table, in tokens. hidden_size,
     span_size: widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns:

@@ -22,6 +22,9 @@ def length_bucket(n_tokens: int) -> str:
     return f">{LENGTH_BUCKETS[-1]}"
 
 
+BUCKETS = (*map(length_bucket, LENGTH_BUCKETS), length_bucket(LENGTH_BUCKETS[-1] + 1))
+
+
 def score_spans(examples: Iterable[Example], *, spans_key: str, **_: Any) -> dict[str, Any]:
     """Score `doc.spans[spans_key]`: a span counts if its start, end and label are right.
 
@@ -47,7 +50,7 @@ def score_spans(examples: Iterable[Example], *, spans_key: str, **_: Any) -> dic
     if scores[f"{attr}_f"] is None:
         return scores
     per_length = {}
-    for bucket in (*map(length_bucket, LENGTH_BUCKETS), length_bucket(LENGTH_BUCKETS[-1] + 1)):
+    for bucket in BUCKETS:
         result = score(getter=partial(spans, bucket=bucket))
         if result[f"{attr}_f"] is not None:
             per_length[bucket] = {name: result[f"{attr}_{name}"] for name in "prf"}

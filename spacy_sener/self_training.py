@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,8 +21,10 @@ from spacy.util import fix_random_seed
 from thinc.api import Model
 from tqdm import tqdm
 
+from .corpora.corpus import same_tokens
 from .corpora.segments import cut
 from .evaluation.judging import reaches
+from .evaluation.predictions import changed
 from .optimizers import build_adamw_v1
 from .pipeline.asked import with_gold_labels
 from .scorer import score_spans
@@ -179,7 +180,7 @@ def annotate(
     pipe: Any = nlp.get_pipe(name)
     found = Annotated()
     lowest = min(threshold, LOWEST_SCORE) if pipe.keeps_by_score else threshold
-    with _changed(pipe.cfg, threshold=lowest):
+    with changed(pipe.cfg, threshold=lowest):
         for doc in tqdm(nlp.pipe(texts), desc="Annotating", unit=" docs"):
             _take(found, doc, pipe.key, threshold, max_length)
     if not found.n_texts:
@@ -218,8 +219,9 @@ def train(nlp: Language, name: str, docs: Sequence[Doc], settings: Settings) -> 
     ]
     _forget_batch(pipe.model)
     history = []
-    batches = _batches([_example(nlp, doc) for doc in docs], settings.batch_size, settings.seed)
-    with _changed(pipe.cfg, label_smoothing=settings.label_smoothing):
+    examples = [Example(same_tokens(doc, nlp.vocab), doc) for doc in docs]
+    batches = _batches(examples, settings.batch_size, settings.seed)
+    with changed(pipe.cfg, label_smoothing=settings.label_smoothing):
         for _ in tqdm(range(settings.steps), desc="Training", unit=" steps"):
             losses: dict[str, float] = {}
             nlp.update(
@@ -272,11 +274,6 @@ def _take(found: Annotated, doc: Doc, key: str, threshold: float, max_length: in
     found.n_cut += len(sure) - labels.total()
 
 
-def _example(nlp: Language, doc: Doc) -> Example:
-    words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-    return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
-
-
 def _forget_batch(model: Model[Any, Any]) -> None:
     """Let listeners read what the shared encoder annotates, in place of what it gave to train on.
 
@@ -293,14 +290,3 @@ def _batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Exa
     while True:
         order = rng.sample(examples, len(examples))
         yield from (order[begin : begin + size] for begin in range(0, len(order), size))
-
-
-@contextmanager
-def _changed(cfg: dict[str, Any], **settings: Any) -> Iterator[None]:
-    """Other settings of a component for a while."""
-    before = {name: cfg[name] for name in settings}
-    cfg.update(settings)
-    try:
-        yield
-    finally:
-        cfg.update(before)

@@ -248,17 +248,6 @@ def test_short_documents_are_trained_on_whole() -> None:
         assert not any(setting.startswith("corpora") for setting in settings)
 
 
-def test_segments_hold_the_spans_in_reach() -> None:
-    class FarAdvisor(Advisor):
-        reach = 1_500
-
-    advisor = FarAdvisor(corpus({9_000: 50}, A={1_500: 50}), SMALL, gpu=False)
-    assert advisor.longest == 1_900
-    [choice] = [x for x in advisor.choices() if x.setting == "corpora.train.longest"]
-    assert choice.value == 1_900
-    assert "So long for spans of up to 1,501 tokens" in choice.reason
-
-
 def test_segments_are_counted_as_the_reader_makes_them() -> None:
     """In text with sentences of 20 tokens and paragraphs of 200."""
     words = ["\n" if i % 200 == 199 else "." if i % 20 == 19 else "a" for i in range(30_000)]

@@ -15,11 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import spacy
-from spacy.cli._util import app
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_config
-from typer.testing import CliRunner
+from spacy_command import run
 
 ROOT = Path(__file__).parents[1]
 # Words, and spans as (first token, last token, label); the last document has none.
@@ -123,14 +122,6 @@ class Trained(NamedTuple):
     corpus: Path
     encoder: Path  # gone by now
     output: str
-
-
-def run(*arguments: object) -> str:
-    """Run a command of spaCy that must succeed; gives what it printed."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exit_code:
-        raise AssertionError(result.output) from result.exception
-    return result.output
 
 
 def run_in_a_new_process(*arguments: object, **environment: str) -> str:

@@ -11,6 +11,7 @@ import srsly
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
+from spacy_sener.corpora.corpus import same_tokens
 from spacy_sener.corpora.readers import READERS, doc_from_record
 from spacy_sener.corpora.records import Record
 from spacy_sener.corpora.report import Report
@@ -118,11 +119,7 @@ def hashed(record: Record) -> str:
 
 def copied(doc: Doc, vocab: Vocab, *, spans: Iterable[Span] = ()) -> Doc:
     """The same tokens in another vocabulary, with these spans, asked for the same labels."""
-    copy = Doc(
-        vocab,
-        words=[token.text for token in doc],
-        spaces=[bool(token.whitespace_) for token in doc],
-    )
+    copy = same_tokens(doc, vocab)
     copy.spans[KEY] = [Span(copy, span.start, span.end, label=span.label_) for span in spans]
     copy.user_data["doc_id"] = doc.user_data["doc_id"]
     copy._.set(LABELS, doc._.get(LABELS))

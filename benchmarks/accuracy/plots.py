@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from spacy_sener.evaluation.accuracy import BUCKETS
 from spacy_sener.evaluation.plots import COLORS, MARKERS, draw_comparison, has_matplotlib
+from spacy_sener.scorer import BUCKETS
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]
 """Those of the seeds of a method, by its name."""

@@ -21,9 +21,9 @@ from tqdm import tqdm
 from benchmarks import memory
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, Data, read_corpus
 from benchmarks.accuracy.methods import LOWEST_SCORE, Method
-from benchmarks.accuracy.thresholds import above, label_thresholds
 from benchmarks.machine import revision
 from benchmarks.worker import OUT_OF_MEMORY, describe
+from spacy_sener.evaluation.confidence import best_point
 from spacy_sener.evaluation.predictions import Run
 from spacy_sener.evaluation.report import FILE_NAME, VERSION, evaluate
 
@@ -93,10 +93,9 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
     """The figures of a report, with `threshold` as chosen on the documents held out.
 
     "held_out": `micro` of those documents, by which settings are to be chosen. "at_default": that
-    of dev at `DEFAULT_THRESHOLD`; null without scores. "by_label": that with a threshold for each
-    label, and these; null likewise. "cost": seconds are
-    of the processor, for training as a whole, an update, and prediction; bytes are what the
-    process held at most in training and in prediction.
+    of dev at `DEFAULT_THRESHOLD`; null without scores. "cost": seconds are of the processor, for
+    training as a whole, an update, and prediction; bytes are what the process held at most in
+    training and in prediction.
 
     Raises OutOfMemoryError.
     """
@@ -107,11 +106,6 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
         predicted = list(method.predict(data.held_out))
     threshold = chosen_threshold(predicted, data.held_out) if method.has_scores else None
     held_out = score(predicted, data.held_out, threshold=threshold, seconds=None)["micro"]
-    by_label = (
-        None
-        if threshold is None
-        else label_thresholds(predicted, data.held_out, thresholds=THRESHOLDS, default=threshold)
-    )
     with metered("prediction", data.dev) as prediction:
         predicted = list(tqdm(method.predict(data.dev), total=len(data.dev), unit="document"))
     figures = score(predicted, data.dev, threshold=threshold, seconds=prediction.seconds)
@@ -120,7 +114,6 @@ def run(settings: Settings, data: Data) -> dict[str, Any]:
         **figures,
         "held_out": held_out,
         "at_default": None if threshold is None else at_threshold(figures, DEFAULT_THRESHOLD),
-        "by_label": by_label and at_label_thresholds(predicted, data.dev, by_label, threshold),
         "cost": {
             "train_seconds": training.seconds,
             "update_seconds": training.seconds / settings.updates,
@@ -178,17 +171,8 @@ def score(
 def chosen_threshold(predicted: Sequence[Doc], gold: Sequence[Doc]) -> float:
     """Of `THRESHOLDS` that of the highest F, the nearest to the default where several have it."""
     figures = score(predicted, gold, threshold=DEFAULT_THRESHOLD, seconds=None)
-    curve = {point["threshold"]: point["f"] or 0.0 for point in figures["curve"] or []}
-    return max(THRESHOLDS, key=lambda t: (curve.get(t, 0.0), -abs(t - DEFAULT_THRESHOLD)))
-
-
-def at_label_thresholds(
-    predicted: Sequence[Doc], gold: Sequence[Doc], thresholds: dict[str, float], default: float
-) -> dict[str, Any]:
-    """The figures with a threshold for each label, and the thresholds."""
-    kept = above(predicted, thresholds, default=default)
-    micro = score(kept, gold, threshold=0.0, seconds=None)["micro"]
-    return {**micro, "thresholds": thresholds}
+    curve = [point for point in figures["curve"] or [] if point["threshold"] in THRESHOLDS]
+    return float(best_point(curve)["threshold"]) if curve else DEFAULT_THRESHOLD
 
 
 def at_threshold(figures: dict[str, Any], threshold: float) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import srsly
 from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings
 from benchmarks.accuracy.plans import Entry, is_current, read_group
 from benchmarks.accuracy.plots import draw
-from spacy_sener.evaluation.accuracy import BUCKETS
 from spacy_sener.evaluation.compare import other_data, spread
 from spacy_sener.evaluation.markdown import escape, percent, table
 from spacy_sener.evaluation.report import FILE_NAME
+from spacy_sener.scorer import BUCKETS
 
 Report = Mapping[str, Any]
 Reports = Mapping[str, Sequence[Report]]
@@ -86,8 +86,7 @@ def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterato
         "The threshold of P, R and F is the best of 0.05, 0.1, ... 0.95 on the documents held out "
         "of training. ± is the standard deviation over the seeds. 95 % of F: its interval under a "
         "bootstrap of the documents, mean of the seeds. Types: those of which any span is found. "
-        "F by label: with a threshold for each label that has 10 spans there, chosen likewise. F "
-        "held out: on those documents, at the threshold that is chosen by it."
+        "F held out: on those documents, at the threshold that is chosen by it."
     )
     yield from _pictures(output, f"{group}-{corpus}", complete)
     yield "F by length in tokens:"
@@ -112,7 +111,6 @@ def micro_table(reports: Reports) -> str:
             _interval(each),
             _types_found(each),
             spread([report["at_default"]["f"] for report in each if report["at_default"]]),
-            spread([report["by_label"]["f"] for report in each if report.get("by_label")]),
             # Runs from before it was kept have none.
             spread([report["held_out"]["f"] for report in each if "held_out" in report]),
             _thresholds(each),
@@ -120,7 +118,7 @@ def micro_table(reports: Reports) -> str:
         for name, each in reports.items()
     ]
     header = ["Method", "Seeds", "Updates", "P", "R", "F", "95 % of F", "Types"]
-    return table([*header, "F at 0.5", "F by label", "F held out", "Threshold"], rows)
+    return table([*header, "F at 0.5", "F held out", "Threshold"], rows)
 
 
 def length_table(reports: Reports) -> str:

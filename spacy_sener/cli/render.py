@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
 import typer
 from spacy.cli._util import import_code
 from spacy.language import Language
@@ -32,7 +31,7 @@ from ..extensions import copy_labels
 from ..progress import progress_bar
 from .app import app
 from .messages import fail, msg, print_lines
-from .options import Code, UseGPU, setup_gpu
+from .options import Code, UseGPU, blank, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
 """`_read` with its settings."""
@@ -123,7 +122,8 @@ def render(
     elif input_path is None:
         raise ValueError(f"INPUT is missing: what should the pipeline {source} read?")
     else:
-        nlp = _unlimited(load_model(source))
+        nlp = load_model(source)
+        nlp.max_length = sys.maxsize  # for components that need much memory for a long text
         given = islice(read(input_path, nlp, gold=compare), limit or None)
         docs = _predict(nlp, given, compare=compare)
     with progress_bar():
@@ -138,12 +138,6 @@ def render(
     with create_text(output_path) as file:
         file.write(html or "")
     return len(drawn)
-
-
-def _unlimited(nlp: Language) -> Language:
-    """spaCy's limit is for components that need much memory for a long text."""
-    nlp.max_length = sys.maxsize
-    return nlp
 
 
 def _comparable(drawn: list[Any], spans_key: str) -> list[Any]:
@@ -176,7 +170,7 @@ def _predict(nlp: Language, docs: Iterable[Doc], *, compare: bool) -> Iterator[A
 
 def _predictions(path: Path, gold_path: Path | None, *, compare: bool, read: Read) -> Iterator[Any]:
     """Documents of a .spacy file, or examples of gold ones and these."""
-    nlp = _unlimited(spacy.blank("en"))
+    nlp = blank("en")
     docs = _read_docbin(path, nlp)
     if gold_path is None:
         if compare:

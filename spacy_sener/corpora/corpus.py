@@ -66,6 +66,12 @@ def without_annotations(nlp: Language, reference: Doc) -> Doc:
     return nlp.make_doc(reference.text)
 
 
+def same_tokens(doc: Doc, vocab: Vocab) -> Doc:
+    """Words and spaces of a document alone, in this vocabulary."""
+    words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+    return Doc(vocab, words=words, spaces=spaces)
+
+
 def create_jsonl_corpus(
     path: Path | None,
     spans_key: str = "sc",
@@ -100,17 +106,16 @@ class SegmentCorpus(BoundedCorpus):
         path: Path,
         *,
         longest: int,
-        spans_key: str = "sc",
-        empty: float = 1.0,
-        limit: int = 0,
-        augmenter: Augmenter | None = None,
-        shuffle: bool = False,
+        spans_key: str,
+        empty: float,
+        limit: int,
+        augmenter: Augmenter | None,
     ) -> None:
         if longest < 1:
             raise ValueError(f"longest is {longest} tokens, must be 1 or more")
         if not 0 <= empty <= 1:
             raise ValueError(f"empty is {empty}, must be a share of segments, from 0 to 1")
-        super().__init__(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
+        super().__init__(path, limit=limit, augmenter=augmenter)
         self.longest, self.spans_key, self.empty = longest, spans_key, empty
         self._told = False
 

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 from spacy.scorer import PRFScore
 
-from ..scorer import LENGTH_BUCKETS, length_bucket
+from ..scorer import BUCKETS, length_bucket
 from .judging import Cell, Judged
 
-BUCKETS = (*map(length_bucket, LENGTH_BUCKETS), length_bucket(LENGTH_BUCKETS[-1] + 1))
 RESAMPLES = 1000
 Item = TypeVar("Item")
 

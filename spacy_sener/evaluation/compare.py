@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from ..corpora.files import create_text
-from .accuracy import BUCKETS
+from ..scorer import BUCKETS
 from .markdown import escape, percent, table
 from .plots import draw_comparison
 from .report import FILE_NAME, VERSION

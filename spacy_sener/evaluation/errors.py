@@ -9,8 +9,7 @@ from typing import Any
 from spacy.tokens import Span
 
 from ..matching import VERDICTS, Match
-from ..scorer import length_bucket
-from .accuracy import BUCKETS
+from ..scorer import BUCKETS, length_bucket
 from .judging import Judged, cell
 
 ERRORS = tuple(verdict for verdict in VERDICTS if verdict != "found")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..corpora.files import written_whole
 from ..printable import printable
-from .accuracy import BUCKETS
+from ..scorer import BUCKETS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

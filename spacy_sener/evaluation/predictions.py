@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -19,6 +19,7 @@ from spacy.training import Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
+from ..corpora.corpus import same_tokens
 from ..corpora.docbin import (
     damage_named,
     load_docbin,
@@ -103,7 +104,7 @@ def from_pipeline(
     corpus = _on_gold_tokens(nlp, data_path) if gold_preproc else read_examples(data_path, nlp)
 
     def examples() -> Iterator[Example]:
-        with _lowered(pipe, lowest):
+        with nullcontext() if lowest is None else changed(pipe.cfg, threshold=lowest):
             asked = ((_as_asked(example, run), example) for example in corpus)
             pairs = nlp.pipe(asked, as_tuples=True)
             for predicted, example in _timed(pairs, run):
@@ -172,21 +173,18 @@ def keeps_by_score(pipe: Any) -> bool:
 
 def _on_gold_tokens(nlp: Language, data_path: Path) -> Iterator[Example]:
     for gold in _read(data_path, nlp.vocab):
-        words, spaces = [token.text for token in gold], [bool(token.whitespace_) for token in gold]
-        yield Example(Doc(nlp.vocab, words=words, spaces=spaces), gold)
+        yield Example(same_tokens(gold, nlp.vocab), gold)
 
 
 @contextmanager
-def _lowered(pipe: Any, threshold: float | None) -> Iterator[None]:
-    if threshold is None:
-        yield
-        return
-    before = pipe.cfg["threshold"]
-    pipe.cfg["threshold"] = threshold
+def changed(cfg: dict[str, Any], **settings: Any) -> Iterator[None]:
+    """Other settings of a component for a while."""
+    before = {name: cfg[name] for name in settings}
+    cfg.update(settings)
     try:
         yield
     finally:
-        pipe.cfg["threshold"] = before
+        cfg.update(before)
 
 
 def _as_asked(example: Example, run: Run) -> Doc:

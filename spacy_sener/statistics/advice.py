@@ -31,7 +31,7 @@ CPU_EPOCHS, GPU_EPOCHS = 10, 30
 CPU_STEPS, GPU_STEPS = (500, 2000), (500, 5000)
 CPU_HOURS = 3
 # Tokens in a segment of what is trained on: on a CPU one makes an update, done in seconds; on a GPU
-# an update holds several, of several documents.
+# an update holds several, of several documents. Both hold the longest spans in reach.
 CPU_LONGEST, GPU_LONGEST = 1000, 2000
 # How full a segment is: it ends at a line break or sentence. Measured on contracts and judgments.
 FILLED = 0.85
@@ -128,24 +128,14 @@ class Advisor:
         return round(total)
 
     @property
-    def reach(self) -> int:
-        """Largest distance between the ends of a span that can be found."""
-        return max(self.window, REACH)
-
-    @property
     def overlap(self) -> int:
         """Tokens that two windows of a long document share."""
-        return self.reach + self.window
+        return REACH + self.window
 
-    @cached_property
+    @property
     def longest(self) -> int:
-        """Tokens in a segment: it must hold the longest spans in reach, and words around most.
-
-        A quarter is for whitespace, which here counts as tokens.
-        """
-        usual = GPU_LONGEST if self.gpu else CPU_LONGEST
-        needed = max(2 * self.window, 1.25 * (self.reach + 1))
-        return max(usual, ceil(needed / 100) * 100)
+        """Tokens in a segment."""
+        return GPU_LONGEST if self.gpu else CPU_LONGEST
 
     @cached_property
     def trained(self) -> Lengths:
@@ -227,7 +217,7 @@ class Advisor:
         return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
 
     def _reach(self) -> Choice:
-        spans, limit = self.corpus.spans, self.reach + 1
+        spans, limit = self.corpus.spans, REACH + 1
         n_over = spans.n_over(limit)
         reason = "no span is longer"
         if n_over:
@@ -238,7 +228,7 @@ class Advisor:
                 f"{n_over:,} of {spans.total():,} spans will never be found ({names}), as they are "
                 f"longer. Set more where you need them (all: {spans.longest - 1})"
             )
-        return Choice(f"{COMPONENT}.model.reach", self.reach, reason)
+        return Choice(f"{COMPONENT}.model.reach", REACH, reason)
 
     def _max_pieces(self) -> Choice:
         ratio, lengths = self.encoder.pieces_per_token, self.corpus.documents
@@ -276,13 +266,10 @@ class Advisor:
         lengths = self.corpus.documents
         n_segments = self.trained.total() - (lengths.total() - n_over)
         why = "each update has several documents" if self.gpu else "updates are short, and many"
-        reason = (
+        return (
             f"{n_over:,} of {lengths.total():,} documents are longer. Cut, through no span if that "
             f"can be, they make about {n_segments:,} segments: {why}. Dev documents stay whole"
         )
-        if self.longest > (GPU_LONGEST if self.gpu else CPU_LONGEST):
-            reason += f". So long for spans of up to {self.reach + 1:,} tokens"
-        return reason
 
     def _overlaps(self) -> Iterator[Choice]:
         n = max(1, self.corpus.spans.total())

@@ -6,22 +6,13 @@ import pytest
 import spacy
 import srsly
 from generate import generate
-from spacy.cli._util import app
 from spacy.util import load_config
-from typer.testing import CliRunner
+from spacy_command import run
 
 from spacy_sener.cli.convert import convert
 
 NAMES = ("cpu", "light", "spancat", "gpu_large", "gpu_modernbert")
 STEPS = 40
-
-
-def run(*arguments: object) -> str:
-    """Run a command of spaCy that must succeed; gives what it printed."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exit_code:
-        raise AssertionError(result.output) from result.exception
-    return result.output
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -50,15 +50,15 @@ def test_the_page_has_all_methods_and_the_runs_without_a_result(data: Path, tmp_
     for seed in (1, 2):
         slow = {**COST, "train_seconds": 60.0 * seed, "update_seconds": 0.25 * seed}
         write_report(tmp_path, planned(data, "sener", seed), cost=slow)
-    others = {"at_default": {"f": 0.25}, "by_label": {"f": 0.125}, "held_out": {"f": 0.75}}
+    others = {"at_default": {"f": 0.25}, "held_out": {"f": 0.75}}
     write_report(tmp_path, planned(data, "cnn-ner"), **others, threshold=0.35)
     killed = planned(data, "utc-ie")
     write_problem("killed", killed, tmp_path / "litbank" / "utc-ie" / "seed-1")
     page = write_page(tmp_path, "peers")
     assert page == (tmp_path / "peers.md").read_text()
     lines = page.splitlines()
-    every, none = "100.00 to 100.00 | 5 of 5", "- | - | - | none"
-    three, more = "100.00 | 100.00 | 100.00", "25.00 | 12.50 | 75.00 | 0.35"
+    every, none = "100.00 to 100.00 | 5 of 5", "- | - | none"
+    three, more = "100.00 | 100.00 | 100.00", "25.00 | 75.00 | 0.35"
     two = three.replace("100.00", "100.00 ± 0.00")
     assert f"| sener | 2 | 600 | {two} | {every} | {none} |" in lines
     assert f"| cnn-ner | 1 | 600 | {three} | {every} | {more} |" in lines
