@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .encoders import build_encoder, encoder_spec, own_spec
+from .listeners import require_vectors
 from .nn.attention_pattern import AttentionKind
 from .nn.bispa import Columns
 from .nn.encoder import EncoderSettings
@@ -288,7 +289,10 @@ def _width(tok2vec: Tok2Vec) -> int:
 def _forward_span_table(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
     if not any(len(doc) for doc in docs):  # no listener to a transformer can answer these
         return [], lambda d_logits: docs
-    vectors, backprop_tok2vec = model.get_ref("tok2vec")(list(docs), is_train)
+    tok2vec = model.get_ref("tok2vec")
+    if not is_train:
+        require_vectors(tok2vec, docs)
+    vectors, backprop_tok2vec = tok2vec(list(docs), is_train)
 
     def inputs(windows: list[Window]) -> list[Tensor]:
         tokens = [xp2torch(vectors[window.doc])[window.tokens] for window in windows]

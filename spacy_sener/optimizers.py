@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import cast
 
 from thinc.api import Optimizer
 from thinc.types import FloatsXd, Generator
+
+PATIENCE = 10
+"""Updates after which somebody should have called `AdamW.step_schedules`."""
 
 
 class TorchKey(tuple[int, str]):
@@ -46,6 +51,26 @@ class AdamW(Optimizer):
         )
         self.encoder_scale = encoder_learn_rate / head_learn_rate
         self.total_steps = total_steps
+        self._is_stepped = False
+        self._n_updates: Counter[int] = Counter()
+
+    def step_schedules(self) -> None:
+        """Go on to the rates of the next update."""
+        self._is_stepped = True
+        super().step_schedules()  # type: ignore[no-untyped-call]
+
+    def note_update(self, network: int) -> None:
+        """Count an update of a network. Warns where the rates should change by now, and do not."""
+        if self._is_stepped or self.total_steps == 0:
+            return
+        self._n_updates[network] += 1
+        if self._n_updates[network] == PATIENCE:
+            warnings.warn(
+                f"After {PATIENCE} updates the rates of AdamW are still those of the first, "
+                f"{self.learn_rate:.2g} for the head: call optimizer.step_schedules() after every "
+                "update, or set warmup_steps and total_steps to 0.",
+                stacklevel=2,
+            )
 
     def __call__(
         self,
@@ -82,6 +107,9 @@ def build_adamw_v1(
     weights, at the cost of a copy of what is trained. Raises ValueError on a rate, step count or
     bound that cannot be, and where warm-up leaves no update to fall in; with both step counts 0 the
     rates stay as they are.
+
+    In a training loop of your own call `optimizer.step_schedules()` after every update, as spaCy
+    does in its own: the rates change there.
     """
     for name, value in [("head_learn_rate", head_learn_rate), ("grad_clip", grad_clip)]:
         if value <= 0:

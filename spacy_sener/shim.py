@@ -272,6 +272,7 @@ class TorchShim(Shim):
                 "was changed. Lower the learning rates, or set mixed_precision to false."
             )
         torch_adamw.step()
+        optimizer.note_update(self.id)
         if optimizer.averages is not None:
             averages = cast(dict[Any, Tensor], optimizer.averages)
             for name, p in params.items():

@@ -89,7 +89,7 @@ def make_gliner_pipeline(encoder: Path, *, steps: int, max_pieces: int = 64) -> 
 
 def _train(nlp: Language, examples: list[Example], steps: int) -> None:
     optimizer = build_adamw_v1(
-        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
+        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=0
     )
     for _ in range(steps):
         nlp.update(examples, sgd=optimizer)

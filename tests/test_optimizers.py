@@ -1,5 +1,6 @@
 """The learning rate at each step, and settings that cannot be."""
 
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from spacy.util import registry
 from thinc.api import Linear
+from toy_shim import backprop, make_shim
 
 from spacy_sener.optimizers import AdamW, build_adamw_v1
 
@@ -45,6 +47,32 @@ def test_no_update_is_made_at_a_rate_of_zero(warmup_steps: int, total_steps: int
 
 def test_without_steps_the_rate_stays() -> None:
     assert rates(build_adamw_v1(3.0, warmup_steps=0, total_steps=0), 4) == [3.0] * 4
+
+
+def updates_warned_of(optimizer: AdamW, n: int, *, stepped: bool) -> list[int]:
+    """Those of two networks at which somebody is told that the rates do not change."""
+    shims = make_shim(), make_shim()
+    warned = []
+    for number in range(n):
+        for shim in shims:
+            backprop(shim)
+            with warnings.catch_warnings(record=True) as found:
+                warnings.simplefilter("always")
+                shim.finish_update(optimizer)
+            warned += [number for each in found if "step_schedules" in str(each.message)]
+        if stepped:
+            optimizer.step_schedules()
+    return warned
+
+
+def test_a_loop_that_does_not_step_is_told() -> None:
+    optimizer = build_adamw_v1(warmup_steps=5, total_steps=100)
+    assert updates_warned_of(optimizer, 25, stepped=False) == [9, 9]  # once for each network
+    assert optimizer.learn_rate == pytest.approx(7e-4 / 6)
+    optimizer = build_adamw_v1(warmup_steps=5, total_steps=100)
+    assert not updates_warned_of(optimizer, 25, stepped=True)
+    constant = build_adamw_v1(warmup_steps=0, total_steps=0)
+    assert not updates_warned_of(constant, 25, stepped=False)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def test_whole_encoder_trains_without_lora(tiny_encoder: Path) -> None:
 def test_encoder_has_a_rate_of_its_own(tiny_encoder: Path) -> None:
     nlp = initialized(tiny_encoder, "tagger")
     before = weights(nlp)
-    optimizer = build_adamw_v1(head_learn_rate=0.01, encoder_learn_rate=0.0, warmup_steps=0)
+    optimizer = build_adamw_v1(
+        head_learn_rate=0.01, encoder_learn_rate=0.0, warmup_steps=0, total_steps=0
+    )
     for _ in range(2):  # no gradient comes from a tagger at first, whose weights are zero
         nlp.update(examples(nlp), sgd=optimizer)
     assert all(torch.equal(v, before[k]) for k, v in weights(nlp).items())
@@ -298,7 +300,7 @@ def test_initialize_without_examples_gives_pretrained_vectors(
 def test_frozen_and_annotating_transformer(tiny_encoder: Path) -> None:
     nlp = initialized(tiny_encoder, "tagger")
     before = weights(nlp)
-    optimizer = build_adamw_v1(head_learn_rate=0.01, warmup_steps=0)
+    optimizer = build_adamw_v1(head_learn_rate=0.01, warmup_steps=0, total_steps=0)
     for _ in range(3):
         nlp.update(examples(nlp), sgd=optimizer, exclude=["transformer"], annotates=["transformer"])
     assert all(torch.equal(v, before[k]) for k, v in weights(nlp).items())

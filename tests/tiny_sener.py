@@ -63,7 +63,7 @@ def initialize(nlp: Language, encoder: Path | str, *examples: Example, **setting
 
 
 def optimizer() -> Optimizer:
-    return build_adamw_v1(warmup_steps=0)
+    return build_adamw_v1(warmup_steps=0, total_steps=0)
 
 
 def module_of(nlp: Language) -> nn.Module:

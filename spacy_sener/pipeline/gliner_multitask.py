@@ -122,7 +122,7 @@ class GLiNERMultitask(SafePipe):
         check_decoding(name, self.cfg, OVERLAPS)
         self._loss_settings()  # raises what is wrong with them
         self._n_updates = 0
-        self._warner = Warner()
+        self._warner, self._score_warner = Warner(), Warner()
         if labels:
             self.set_labels(labels)
 
@@ -180,36 +180,31 @@ class GLiNERMultitask(SafePipe):
 
         Warns once, with counts, of spans that cannot be learned. Raises ValueError if both an
         encoder and a checkpoint are given, if a new network has no label to learn, and for gold
-        spans of labels that their document is not asked for.
+        spans of labels that their document is not asked for; the component is then as it was.
         """
         if encoder is not None and checkpoint is not None:
             raise ValueError(
                 f"[initialize.components.{self.name}] has encoder = '{encoder}' and checkpoint = "
                 f"'{checkpoint}': set one of them to null. A checkpoint has an encoder of its own."
             )
-        if labels is not None:
-            self.set_labels(labels)
         count = GoldCount(span_window=sys.maxsize, reach=sys.maxsize)
-        asked = labels_of(
-            get_examples(),
-            self.cfg["labels"],
-            count,
-            spans_key=self.key,
-            name=self.name,
-            may_have_none=checkpoint is not None,
-        )
-        if asked:
-            self.set_labels(asked)
-        if checkpoint is not None:
-            source = GLiNERSource(checkpoint=str(gliner_folder(checkpoint)))
-        else:
-            prior = count.mark_prior(list(count.label_cells)) if count.label_cells else None
-            source = GLiNERSource(
-                encoder=encoder or DEFAULT_SOURCE,
-                prior=None if prior is None else prior.mean(axis=1),
+        with self._restored_after_errors():
+            if labels is not None:
+                self.set_labels(labels)
+            asked = labels_of(
+                get_examples(),
+                self.cfg["labels"],
+                count,
+                spans_key=self.key,
+                name=self.name,
+                may_have_none=checkpoint is not None,
             )
-        self.model.initialize(Y=source)
+            if asked:
+                self.set_labels(asked)
+            self.model.initialize(Y=_source(count, encoder, checkpoint))
         self._warner.warn(left_out_warning(count.left_out))
+        if nlp is not None:
+            self.warn_unscored(nlp)
 
     def find(
         self,
@@ -372,3 +367,12 @@ class GLiNERMultitask(SafePipe):
         asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
         require_asked(gold, asked.labels, name=self.name)
         return training_prompt(asked, gold, self.cfg["max_train_labels"])
+
+
+def _source(count: GoldCount, encoder: str | None, checkpoint: str | None) -> GLiNERSource:
+    """What a network is made of: a checkpoint, or an encoder and how often gold has marks."""
+    if checkpoint is not None:
+        return GLiNERSource(checkpoint=str(gliner_folder(checkpoint)))
+    labels = list(count.label_cells)
+    prior = count.mark_prior(labels).mean(axis=1) if labels else None
+    return GLiNERSource(encoder=encoder or DEFAULT_SOURCE, prior=prior)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.pipeline.span_ruler import prioritize_new_ents_filter
 from spacy.tokens import Doc, SpanGroup
@@ -14,7 +16,7 @@ from spacy.util import minibatch
 
 from ..corpora.files import files_written_whole
 from ..sums import check_sums, write_sums
-from .checks import check_positions, loading
+from .checks import Warner, check_positions, loading
 from .groups import best_disjoint
 from .memory import in_memory
 from .restoring import restored_after_errors
@@ -30,6 +32,7 @@ class SafePipe(TrainablePipe):
     """A component whose `cfg` has labels, and whose model knows how many pieces a window has."""
 
     cfg: dict[str, Any]
+    _score_warner: Warner
 
     @property
     def keeps_by_score(self) -> bool:
@@ -67,8 +70,14 @@ class SafePipe(TrainablePipe):
             return False
         return True
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Save to bytes."""
+        self._make_plain()
+        return super().to_bytes(exclude=exclude)
+
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save to a folder, with checksums. A file that was there is replaced at the end, whole."""
+        self._make_plain()
         with files_written_whole(Path(path)) as part:
             super().to_disk(part, exclude=exclude)
             write_sums(part, SAVED)
@@ -80,6 +89,11 @@ class SafePipe(TrainablePipe):
         and ValueError if the config's `max_pieces` is more than the encoder has positions for. The
         component is then as it was.
         """
+        if not Path(path).is_dir():
+            raise FileNotFoundError(
+                f"there is no folder {path}: '{self.name}' was not saved with this pipeline. Save "
+                f"it whole, or load it with exclude=['{self.name}']"
+            )
         max_pieces = self.model.attrs["max_pieces"]
         with self._restored_after_errors():
             with self._loading(f"the folder '{path}'", exclude):
@@ -121,11 +135,32 @@ class SafePipe(TrainablePipe):
             self.cfg = cfg
             raise
 
+    def _make_plain(self) -> None:
+        """Settings that were set to one of numpy's numbers cannot be saved as these."""
+        for key, value in self.cfg.items():
+            self.cfg[key] = value.item() if isinstance(value, np.generic) else value
+
     def _write(self, doc: Doc, group: SpanGroup) -> None:
         """To `doc.spans`; and to `doc.ents` if set so, where entities that do not overlap stay."""
         doc.spans[self.key] = group
         if self.cfg["set_ents"]:
             doc.ents = prioritize_new_ents_filter(doc.ents, best_disjoint(group))
+
+    def warn_unscored(self, nlp: Language) -> None:
+        """Once, where a config that names its data leaves this component's score out of the score.
+
+        A factory's default weights are for one key, whatever `spans_key` is.
+        """
+        config = nlp.config.interpolate()
+        weights, figure = config["training"]["score_weights"], f"spans_{self.key}_f"
+        corpora = [each for each in config["corpora"].values() if isinstance(each, dict)]
+        if figure not in weights and any(each.get("path") for each in corpora):
+            self._score_warner.warn(
+                f"'{self.name}' writes to doc.spans['{self.key}'], but [training.score_weights] "
+                f"has no {figure}: which state is the best is decided without it. Set {figure} = "
+                f"1.0 there, and those of keys that are not in use (it has {sorted(weights)}) to "
+                "null."
+            )
 
     def _check_loaded(self) -> None:
         """Raise ValueError for what was loaded and cannot be."""

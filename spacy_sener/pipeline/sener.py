@@ -104,7 +104,7 @@ class SeNER(SafePipe):
         }
         check_decoding(name, self.cfg)
         self._n_updates = 0
-        self._warner, self._unseen_warner = Warner(), Warner()
+        self._warner, self._unseen_warner, self._score_warner = Warner(), Warner(), Warner()
         self._rehearsal_model: SpanModel | None = None
 
     @property
@@ -124,7 +124,7 @@ class SeNER(SafePipe):
         if label in self.labels:
             return 0
         self._allow_extra_label()
-        self.cfg["labels"].append(label)
+        self.cfg["labels"] = [*self.cfg["labels"], label]
         self.vocab.strings.add(label)
         return 1
 
@@ -144,23 +144,27 @@ class SeNER(SafePipe):
         encoder (str): Pretrained weights and tokenizer: a hub name, a folder, or "package:NAME"
             for a folder that an installed Python package carries.
 
-        Warns once, with counts, of spans that cannot be learned. Raises ValueError without labels.
+        Warns once, with counts, of spans that cannot be learned. Raises ValueError without labels;
+        the component is then as it was.
         """
-        for label in labels or []:
-            self.add_label(label)
         count = self._gold_count()
-        for example in get_examples():
-            count.add(example, self.key)
-        for label in count.label_cells:
-            if labels is None:
+        with self._restored_after_errors():
+            for label in labels or []:
                 self.add_label(label)
-        self._require_some_label(count.keys)
-        self._require_known(count.label_cells)
-        docs = [example.predicted for example in islice(get_examples(), 10)]
-        priors = count.prior(self.labels), count.mark_prior(self.labels)
-        settings = Initialization(len(self.labels), *priors, encoder)
-        self.model.initialize(X=docs, Y=settings)
+            for example in get_examples():
+                count.add(example, self.key)
+            for label in count.label_cells:
+                if labels is None:
+                    self.add_label(label)
+            self._require_some_label(count.keys)
+            self._require_known(count.label_cells)
+            docs = [example.predicted for example in islice(get_examples(), 10)]
+            priors = count.prior(self.labels), count.mark_prior(self.labels)
+            settings = Initialization(len(self.labels), *priors, encoder)
+            self.model.initialize(X=docs, Y=settings)
         self._warner.warn(count.warning())
+        if nlp is not None:
+            self.warn_unscored(nlp)
 
     def predict(self, docs: Sequence[Doc]) -> list[Candidates]:
         """The spans of each document, with their scores; the documents stay as they are.

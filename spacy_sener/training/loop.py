@@ -32,6 +32,7 @@ from thinc.api import Optimizer, fix_random_seed
 
 from ..corpora.files import folder_replaced_whole, restore_folder
 from ..optimizers import AdamW
+from ..pipeline.safe_pipe import SafePipe
 from .optimizer_state import ResumeError
 from .progress import Progress, Saved
 from .random_state import random_state
@@ -92,6 +93,9 @@ def train(
     progress = saved.progress if saved else Progress()
     writer = _Writer(nlp, output_path, settings, progress)
     with nlp.select_pipes(disable=settings["frozen_components"]):
+        for _, pipe in nlp.pipeline:
+            if isinstance(pipe, SafePipe):  # one that is sourced was not initialized
+                pipe.warn_unscored(nlp)
         log_step, finish_log = settings["logger"](nlp, stdout, stderr)
     try:
         with stopping() as stopped:

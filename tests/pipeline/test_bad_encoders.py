@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import spacy
 import torch
 from tiny_sener import (
     TEXT,
     blank,
+    example,
     initialize,
     module_of,
     shorten,
@@ -134,3 +136,17 @@ def test_code_beside_an_encoder_is_not_run(
         with pytest.raises(ValueError, match=r"encoder'"):
             initialize(blank(), folder)
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("factory", ["sener", "gliner_multitask"])
+def test_what_could_not_be_initialized_has_learned_no_labels(
+    factory: str, tiny_encoder: Path
+) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, config={"max_pieces": 512})
+    pipe = nlp.get_pipe(factory)
+    with pytest.raises((OSError, ValueError), match="nowhere"):
+        pipe.initialize(lambda: [example(spans=[(0, 1, "TYPO")])], encoder="/nowhere")
+    assert not pipe.labels
+    pipe.initialize(lambda: [example()], encoder=str(tiny_encoder))
+    assert pipe.labels == ("PERSON", "PLACE")

@@ -40,7 +40,7 @@ def train(nlp: Language, steps: int, shown: list[Example] | None = None) -> list
     """The loss of each step on all of the examples."""
     shown = shown or examples(nlp)
     optimizer = build_adamw_v1(
-        head_learn_rate=0.01, encoder_learn_rate=0.003, warmup_steps=0, total_steps=10**6
+        head_learn_rate=0.01, encoder_learn_rate=0.003, warmup_steps=0, total_steps=0
     )
     fix_random_seed(0)
     return [nlp.update(shown, sgd=optimizer)["gliner_multitask"] for _ in range(steps)]

@@ -57,7 +57,7 @@ def trained(tiny_deberta: Path) -> Language:
     examples = training_examples(nlp)
     nlp.initialize(lambda: examples)
     optimizer = build_adamw_v1(
-        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
+        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=0
     )
     for _ in range(25):
         for i in range(0, len(examples), 12):

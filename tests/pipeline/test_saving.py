@@ -273,3 +273,14 @@ def test_other_files_in_the_folder_stay(nlp: Language, tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert json.loads((tmp_path / "cfg").read_text())["labels"] == ["PERSON", "PLACE"]
     spacy.load(tmp_path)
+
+
+def test_a_threshold_that_came_from_scores(tiny_encoder: Path, tmp_path: Path) -> None:
+    nlp = initialize(blank(threshold=0.0), tiny_encoder)
+    lowest = nlp(TEXT).spans["sc"].attrs["scores"].min()
+    nlp.get_pipe("sener").cfg["threshold"] = lowest
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path).get_pipe("sener")
+    assert loaded.cfg["threshold"] == lowest
+    nlp.get_pipe("sener").cfg["threshold"] = lowest
+    assert loaded.from_bytes(nlp.get_pipe("sener").to_bytes()).cfg["threshold"] == lowest

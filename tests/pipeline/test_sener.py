@@ -57,7 +57,7 @@ def make_nlp(encoder: Path, model: dict[str, Any] = MODEL, **config: Any) -> Lan
 def train(nlp: Language, steps: int) -> list[float]:
     """The loss of each step on all of the sentences."""
     optimizer = build_adamw_v1(
-        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
+        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=0
     )
     history = []
     for _ in range(steps):

@@ -95,7 +95,7 @@ def _losses(folder: Path) -> list[float]:
     nlp = spacy.load(folder)
     name = nlp.pipe_names[-1]
     examples = gold_examples(nlp, [(EMPTY, [])])
-    optimizer = build_adamw_v1(warmup_steps=0)
+    optimizer = build_adamw_v1(warmup_steps=0, total_steps=0)
     return [nlp.update(examples, sgd=optimizer)[name] for _ in range(3)]
 
 
@@ -105,7 +105,7 @@ def test_a_pipeline_that_was_trained_here_can_be_sent_to_a_worker(
     """As processes are that are spawned: without the optimizer, and with all that answers."""
     nlp = spacy.load(folder)
     name = nlp.pipe_names[-1]
-    nlp.update(gold_examples(nlp, [(EMPTY, [])]), sgd=build_adamw_v1(warmup_steps=0))
+    nlp.update(gold_examples(nlp, [(EMPTY, [])]), sgd=build_adamw_v1(warmup_steps=0, total_steps=0))
     sent = pickle.loads(pickle.dumps(nlp.get_pipe(name)))  # noqa: S301 - our own
     for text in TEXTS[:4]:
         assert same(found(sent(nlp.make_doc(text))), found(nlp(text)))
@@ -122,7 +122,8 @@ if __name__ == "__main__":
     if trained == "trained":
         from self_trained import EMPTY, gold_examples
         from spacy_sener.optimizers import build_adamw_v1
-        optimizer = build_adamw_v1(1e-12, 1e-12, warmup_steps=0)  # learns nothing, and is there
+        # It learns nothing, and is there.
+        optimizer = build_adamw_v1(1e-12, 1e-12, warmup_steps=0, total_steps=0)
         nlp.update(gold_examples(nlp, [(EMPTY, [])]), sgd=optimizer)
     for n_process in map(int, sys.argv[5:]):
         answers = []

@@ -218,7 +218,7 @@ def test_it_learns_and_comes_back(name: str, tiny_encoder: Path) -> None:
     nlp = load_model_from_config(config, auto_fill=True)
     nlp.initialize(lambda: examples(nlp))
     optimizer = build_adamw_v1(
-        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=10**6
+        head_learn_rate=0.01, encoder_learn_rate=0.002, warmup_steps=0, total_steps=0
     )
     for _ in range(60):
         nlp.update(examples(nlp), sgd=optimizer)
