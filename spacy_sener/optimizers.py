@@ -57,7 +57,7 @@ class AdamW(Optimizer):
     def step_schedules(self) -> None:
         """Go on to the rates of the next update."""
         self._is_stepped = True
-        super().step_schedules()  # type: ignore[no-untyped-call]
+        super().step_schedules()  # type: ignore[no-untyped-call]  # thinc types it not
 
     def note_update(self, network: int) -> None:
         """Count an update of a network. Warns where the rates should change by now, and do not."""

@@ -42,8 +42,8 @@ ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
 METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 # Layers with both features hold relations, or the links of chains.
 NO_SPANS = ({"Governor", "Dependent"}, {"referenceType", "referenceRelation"})
-# What zipfile raises: OSError of bzip2, ValueError for places outside the file; the last two for a
-# way of packing that it does not know, and for a password.
+# What zipfile raises: OSError of bzip2, ValueError for places outside the file; RuntimeError for a
+# password and, as one of its subclasses, for a way of packing that it does not know.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -51,7 +51,6 @@ DAMAGED = (
     OSError,
     EOFError,
     ValueError,
-    NotImplementedError,
     RuntimeError,
 )
 # What cassis says of an offset that it leaves as it is.

@@ -55,6 +55,7 @@ class SafePipe(TrainablePipe):
         (`nlp.set_error_handler`) gets only those that fail by themselves, each in a list of its
         own; and if it goes on, only these are missing.
         """
+        # spaCy types it not.
         batches: Iterator[list[Doc]] = minibatch(stream, size=batch_size)  # type: ignore[no-untyped-call]
         for docs in batches:
             if self._annotated(docs):
