@@ -43,8 +43,8 @@ def match_spans(gold: Iterable[Span], predicted: Iterable[Span]) -> list[Match]:
     to two documents with other tokens, as long as the text is the same: characters are compared.
     Equal spans within one side count once.
     """
-    left = {_key(span): span for span in gold}
-    right = {_key(span): span for span in predicted}
+    left = {key_of(span): span for span in gold}
+    right = {key_of(span): span for span in predicted}
     matches = []
     for pairs in (_equal, _equal_ends, _overlapping):
         for one, other in pairs(list(left), list(right)):
@@ -55,7 +55,8 @@ def match_spans(gold: Iterable[Span], predicted: Iterable[Span]) -> list[Match]:
     return sorted(matches, key=_place)
 
 
-def _key(span: Span) -> Key:
+def key_of(span: Span) -> Key:
+    """What it is matched by."""
     return Key(span.start_char, span.end_char, span.label_)
 
 

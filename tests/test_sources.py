@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_sener.sources import DEFAULT_SOURCE, WEIGHTS, resolve_source
+from spacy_sener.nn.pretrained import WEIGHT_FILES
+from spacy_sener.sources import DEFAULT_SOURCE, resolve_source
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def add_encoder(folder: Path, weights: str = WEIGHTS[0]) -> Path:
+def add_encoder(folder: Path, weights: str = WEIGHT_FILES[0]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text("{}")
     (folder / weights).touch()
@@ -34,11 +35,11 @@ def test_the_default_source_is_found_without_importing_it() -> None:
     folder = Path(resolve_source(DEFAULT_SOURCE))
     assert (folder / "config.json").is_file()
     assert (folder / "tokenizer.json").is_file()
-    assert any((folder / weights).is_file() for weights in WEIGHTS)
+    assert any((folder / weights).is_file() for weights in WEIGHT_FILES)
     assert name not in sys.modules
 
 
-@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("weights", WEIGHT_FILES)
 @pytest.mark.parametrize("place", [".", "data/model"])
 def test_a_package_carries_its_weights_anywhere(package: Path, weights: str, place: str) -> None:
     folder = add_encoder(package / place, weights)

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from spacy_sener.evaluation.compare import f_by_length
 from spacy_sener.evaluation.plots import COLORS, MARKERS, draw_comparison, has_matplotlib
-from spacy_sener.scorer import BUCKETS
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]
 """Those of the seeds of a method, by its name."""
@@ -17,23 +17,11 @@ def draw(reports: Reports, folder: Path, name: str) -> dict[str, str]:
     if not has_matplotlib():
         return {}
     lengths, cost = f"{name}-lengths.png", f"{name}-cost.png"
-    draw_comparison(_f_by_length(reports), folder / lengths)
+    draw_comparison(f_by_length(reports), folder / lengths)
     _draw_cost(reports, folder / cost)
     return {
         "F by length in tokens, mean and range of the seeds": lengths,
         "F against the time of prediction": cost,
-    }
-
-
-def _f_by_length(reports: Reports) -> dict[str, dict[str, list[float]]]:
-    """F of each seed, by method and length; a length without spans is left out."""
-    return {
-        name: {
-            bucket: values
-            for bucket in BUCKETS
-            if (values := [e["per_length"][bucket]["f"] for e in each if bucket in e["per_length"]])
-        }
-        for name, each in reports.items()
     }
 
 

@@ -1,24 +1,15 @@
 """A named corpus as JSON lines: train, dev and, where there is one, test."""
 
-import gzip
-import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import typer
 from public_corpora import READERS
 from wasabi import msg
 
+from spacy_sener.corpora.export import write_records
+
 PARTS = ("train", "dev", "test")
-
-
-def write_part(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Write gzipped JSON lines, the same bytes for the same records: without a date."""
-    with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        for record in records:
-            packed.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
 def main(corpus: str, assets: Path, output: Path) -> None:
@@ -36,7 +27,7 @@ def main(corpus: str, assets: Path, output: Path) -> None:
     (archive,) = assets.glob("archive.*")
     parts = READERS[corpus](archive)
     for part in PARTS:
-        write_part(output / f"{part}.jsonl.gz", parts[part])
+        write_records(output / f"{part}.jsonl.gz", parts[part])
         msg.good(f"{part}: {len(parts[part])} documents")
 
 

@@ -19,9 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from filelock import FileLock, Timeout
-
-from ..corpora.files import create_text, written_whole
+from ..corpora.files import create_text, folder_alone, written_whole
 from .documents import Fields
 from .manifest import check_manifest
 from .parquet import require_arrow, write_rows
@@ -135,18 +133,14 @@ def opened(
     """
     if file_format == "parquet":
         require_arrow()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            check_manifest(folder, manifest)
-            output = Output(folder, file_format, with_text=with_text)
-            output._open(retry_errors=retry_errors)
-            try:
-                yield output
-            finally:
-                output._close()
-    except Timeout as error:
-        raise ValueError(f"another run is writing to {folder}") from error
+    with folder_alone(folder):
+        check_manifest(folder, manifest)
+        output = Output(folder, file_format, with_text=with_text)
+        output._open(retry_errors=retry_errors)
+        try:
+            yield output
+        finally:
+            output._close()
 
 
 def _entries(path: Path) -> Iterator[Fields]:

@@ -14,6 +14,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from filelock import FileLock, Timeout
+
 from .xz import open_xz
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": open_xz}
@@ -214,6 +216,20 @@ def restore_folder(path: Path) -> None:
 
 def _old(path: Path) -> Path:
     return path.with_name(f".old-{path.name}")
+
+
+@contextmanager
+def folder_alone(path: Path) -> Iterator[None]:
+    """Have a folder to write to, made where there is none, for this process alone.
+
+    Raises ValueError if another one has it.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"another run is writing to {path}") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from unicodedata import bidirectional
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from ..matching import Match, Verdict, match_spans
+from ..matching import Key, Match, Verdict, key_of, match_spans
 from ..scores import span_scores
 
 BLOCK_TOKENS = 25
@@ -22,7 +22,6 @@ LETTERS = 10_000
 """Characters of a text that are looked at for its direction."""
 
 Drawable = Doc | Span | Example
-Key = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -169,10 +168,6 @@ def _is_drawn(span: Span, labels: set[str] | None) -> bool:
     return len(span) > 0 and (labels is None or span.label_.upper() in labels)
 
 
-def _key(span: Span) -> Key:
-    return span.start_char, span.end_char, span.label_
-
-
 def _drawn(
     doc: Doc, spans_key: str, labels: set[str] | None, numbers: Iterator[int]
 ) -> Iterator[Mark]:
@@ -228,7 +223,7 @@ def _compared(
             f"{gold.text[:40]!r} (reference) and {predicted.text[:40]!r} (predicted)"
         )
     group, gold_group = _group(predicted, spans_key), _gold_group(gold, spans_key)
-    scores = {_key(span): score for span, score in _scored(group)}
+    scores = {key_of(span): score for span, score in _scored(group)}
     sides = ([span for span in side if _is_drawn(span, labels)] for side in (gold_group, group))
     for match in match_spans(*sides):
         yield from _pair(match, scores, numbers)
@@ -238,7 +233,7 @@ def _pair(match: Match, scores: dict[Key, float | None], numbers: Iterator[int])
     """One mark, or two where the ends differ."""
     spans = [span for span in (match.gold, match.predicted) if span is not None]
     is_block = max(len(span) for span in spans) >= BLOCK_TOKENS
-    score = None if match.predicted is None else scores.get(_key(match.predicted))
+    score = None if match.predicted is None else scores.get(key_of(match.predicted))
     if match.predicted is not None:
         yield _mark(
             match.predicted,

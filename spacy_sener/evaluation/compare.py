@@ -41,17 +41,21 @@ def read_reports(paths: Iterable[Path]) -> dict[str, list[dict[str, Any]]]:
 def write_comparison(runs: Runs, output_path: Path) -> bool:
     """Write the table, and beside it the plot of F by length. False: matplotlib is missing."""
     plot_path = output_path.with_suffix(".png")
-    lengths = {name: {b: _lengths(reports, b) for b in BUCKETS} for name, reports in runs.items()}
-    found = {
-        name: {b: values for b, values in row.items() if values} for name, row in lengths.items()
-    }
-    has_plot = draw_comparison(found, plot_path)
+    has_plot = draw_comparison(f_by_length(runs), plot_path)
     parts = [to_markdown(runs)]
     if has_plot:
         parts.append(f"![F by length, mean and range of the runs](<{plot_path.name}>)")
     with create_text(output_path) as file:
         file.write("\n\n".join(parts) + "\n")
     return has_plot
+
+
+def f_by_length(runs: Runs) -> dict[str, dict[str, list[float]]]:
+    """F of each report, by name and length; a length without spans is left out."""
+    return {
+        name: {b: values for b in BUCKETS if (values := _lengths(reports, b))}
+        for name, reports in runs.items()
+    }
 
 
 def to_markdown(runs: Runs) -> str:

@@ -20,6 +20,10 @@ class LoRA:
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise ValueError(f"LoRA's 'rank' must be at least 1, got {self.rank}")
+        if self.alpha <= 0:
+            raise ValueError(
+                f"LoRA's 'alpha' must be above 0, got {self.alpha}, by which all is multiplied"
+            )
 
 
 def add_lora(model: nn.Module, lora: LoRA, targets: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from spacy.language import Language
 from ..checkpoints import load_sener_checkpoint
 from ..encoders import encoder_spec, own_spec
 from ..nn.sener import SeNER
-from ..shim import TorchShim
+from ..shim import torch_shim
 from ..sources import resolve_source
 
 # The longest input that the authors trained with.
@@ -48,7 +48,7 @@ def pipeline_from_checkpoint(
     sener = cast(Any, nlp.add_pipe("sener", config=config))
     for label in labels:
         sener.add_label(label)
-    shim = cast(TorchShim, sener.model.shims[0])
+    shim = torch_shim(sener.model)
     spec = {**encoder_spec(encoder, RELEASED_MAX_PIECES), "n_labels": len(labels)}
     spec = own_spec(spec, module.encoder)
     # Built anew from the config, so that what is saved is known to load.

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.loop import (
@@ -30,7 +29,7 @@ from spacy.training.loop import (
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, fix_random_seed
 
-from ..corpora.files import folder_replaced_whole, restore_folder
+from ..corpora.files import folder_alone, folder_replaced_whole, restore_folder
 from ..optimizers import AdamW
 from ..pipeline.safe_pipe import SafePipe
 from .optimizer_state import ResumeError
@@ -54,14 +53,10 @@ def output_folder(path: Path) -> Iterator[None]:
     Models that a killed process was about to replace are put back. Raises ValueError if another run
     writes there.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path / ".lock", timeout=0):
-            for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
-                restore_folder(path / name)
-            yield
-    except Timeout as error:
-        raise ValueError(f"another run is writing to {path}") from error
+    with folder_alone(path):
+        for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
+            restore_folder(path / name)
+        yield
 
 
 def train(

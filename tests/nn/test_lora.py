@@ -115,6 +115,12 @@ def test_a_rank_below_one_is_named():
         LoRA(rank=0)
 
 
+@pytest.mark.parametrize("alpha", [0, -16])
+def test_an_alpha_that_trains_no_adapter_is_named(alpha):
+    with pytest.raises(ValueError, match=f"'alpha' must be above 0, got {alpha}"):
+        LoRA(alpha=alpha)
+
+
 def test_merging_minds_what_peft_was_told():
     """Adapters that are merged already are not added again, nor are those that are disabled."""
     encoder = ArrowEncoder(tiny_config("bert"), EncoderSettings(lora=LoRA(rank=2))).eval()
