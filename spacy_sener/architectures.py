@@ -215,15 +215,17 @@ def _build_sener(
     spec: Spec, *, settings: EncoderSettings, table: dict[str, Any], masking: float
 ) -> SeNER:
     encoder = build_encoder(spec, settings)
-    tokenizer = PieceTokenizer.from_dict(spec["tokenizer"])
-    words = WordMasking(
-        mask_id=tokenizer.mask_id,
-        vocab_size=encoder.config.vocab_size,
-        special_ids=tokenizer.special_ids,
-        rate=masking,
-    )
+    words = None
+    if masking:
+        tokenizer = PieceTokenizer.from_dict(spec["tokenizer"])
+        words = WordMasking(
+            mask_id=tokenizer.mask_id,
+            vocab_size=encoder.config.vocab_size,
+            special_ids=tokenizer.special_ids,
+            rate=masking,
+        )
     span_table = SpanTable(encoder.hidden_size, spec["n_labels"], **table)
-    return SeNER(encoder, span_table, masking=words if masking else None)
+    return SeNER(encoder, span_table, masking=words)
 
 
 def init_sener(model: SpanModel, X: object = None, Y: Initialization | None = None) -> None:  # noqa: N803 (thinc's name)

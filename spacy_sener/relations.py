@@ -95,10 +95,10 @@ def _restored_span(doc: Doc, doc_text: str, offset: int, kept: Any) -> Span | No
     """The span, or None if it is not there.
 
     Where it was cut off, and the rest was joined with another document, its characters are those of
-    that one, and have another text. What was saved by earlier versions has no text to compare.
+    that one, and have another text.
     """
-    start, end, label, kb_id, span_id, *text = kept
-    if text and doc_text[max(0, start + offset) : end + offset] != text[0]:
+    start, end, label, kb_id, span_id, text = kept
+    if doc_text[max(0, start + offset) : end + offset] != text:
         return None
     return doc.char_span(
         start + offset,

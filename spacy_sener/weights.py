@@ -13,7 +13,7 @@ from torch import Tensor, nn
 Spec = dict[str, Any]
 
 VERSION = 1
-"""Of the form of the bytes; those that have none are of the first."""
+"""Of the form of the bytes."""
 
 
 def dump(spec: Spec, weights: dict[str, Tensor]) -> bytes:
@@ -29,10 +29,10 @@ def read(data: bytes) -> tuple[Spec, dict[str, Tensor]]:
     """What `dump` wrote. Raises ValueError for damaged bytes, and for those of a later version."""
     try:
         values = srsly.msgpack_loads(data)
-        version = values.get("version", 1)
+        version = values["version"]
         if version == VERSION:
             weights = values["weights"]
-            if hashlib.sha256(weights).hexdigest() != values.get("sha256"):
+            if hashlib.sha256(weights).hexdigest() != values["sha256"]:
                 raise ValueError("they are not those that the checksum was made of")
             return values["spec"], load(weights)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -110,10 +110,3 @@ def test_an_end_that_was_cut_off_is_not_found_in_another_document() -> None:
         for docs in ([other, part], [part, other]):
             assert described(Doc.from_docs(docs)) == []
     assert described(Doc.from_docs([other, doc[4:8].as_doc(copy_user_data=True)])) == BOTH[:1]
-
-
-def test_those_that_were_saved_without_their_texts_are_read() -> None:
-    doc = NLP(TEXT)
-    head, tail = (17, 24, "PERSON", "", ""), (31, 38, "built", "", "")
-    doc.user_data[("._.", "relations", 0, len(TEXT))] = [(head, "built", tail, 0.75)]
-    assert described(doc) == BOTH[:1]

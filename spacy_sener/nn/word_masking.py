@@ -34,24 +34,16 @@ class WordMasking:
     def _special_below(self) -> list[int]:
         return sorted(i for i in set(self.special_ids) if i < self.vocab_size)
 
-    def random_pieces(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    def random_pieces(self, like: Tensor) -> Tensor:
         """Draw ids of pieces that are not special, of the shape of `like`."""
         special = self._special_below()
-        ids = torch.randint(
-            self.vocab_size - len(special), like.shape, generator=generator, device=like.device
-        )
+        ids = torch.randint(self.vocab_size - len(special), like.shape, device=like.device)
         for special_id in special:  # in ascending order: step over each
             ids += ids >= special_id
         return ids
 
 
-def mask_words(
-    input_ids: Tensor,
-    token_index: Tensor,
-    settings: WordMasking,
-    *,
-    generator: torch.Generator | None = None,
-) -> Tensor:
+def mask_words(input_ids: Tensor, token_index: Tensor, settings: WordMasking) -> Tensor:
     """Hide tokens from the encoder: a token with all of its pieces, or not at all.
 
     Every token is chosen with probability `rate`. Of its pieces, 80 % become the mask piece, 10 % a
@@ -59,13 +51,13 @@ def mask_words(
     token alone gives the same share, and does not depend on the rest of the text.
 
     input_ids: (batch_size, n_pieces). token_index: 1-based token of each piece, 0 for special
-    pieces and padding, which are never chosen, (batch_size, n_pieces). generator: of random
-    numbers, on the same device; torch's default one otherwise. Returns new input ids.
+    pieces and padding, which are never chosen, (batch_size, n_pieces). Returns new
+    input ids.
     """
     n_tokens = int(token_index.max())
-    drawn = torch.rand((len(input_ids), n_tokens + 1), generator=generator, device=input_ids.device)
+    drawn = torch.rand((len(input_ids), n_tokens + 1), device=input_ids.device)
     chosen = (drawn < settings.rate).gather(1, token_index) & (token_index > 0)
-    fate = torch.rand(input_ids.shape, generator=generator, device=input_ids.device)
+    fate = torch.rand(input_ids.shape, device=input_ids.device)
     masked = torch.where(chosen & (fate >= KEPT + RANDOM), settings.mask_id, input_ids)
     swapped = chosen & (fate >= KEPT) & (fate < KEPT + RANDOM)
-    return torch.where(swapped, settings.random_pieces(input_ids, generator), masked)
+    return torch.where(swapped, settings.random_pieces(input_ids), masked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -305,8 +305,3 @@ def _percent(share: float) -> str:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{label} ({n})" for label, n in sorted(counts.items(), key=lambda x: x[1]))
-
-
-def failed(findings: Iterable[Finding]) -> bool:
-    """Whether training would be in vain."""
-    return any(finding.verdict == "fail" for finding in findings)
