@@ -96,8 +96,13 @@ def decode(
         order = order[np.sort(first)]
     if overlap != "any":
         order = _without_clashes(candidates, order, overlap)
-    kept = take(candidates, order)
-    return take(kept, np.lexsort((kept.labels, -kept.ends, kept.starts)))
+    return in_order(take(candidates, order))
+
+
+def in_order(candidates: Candidates) -> Candidates:
+    """In order of the text, the longer one first where two start together."""
+    order = np.lexsort((candidates.labels, -candidates.ends, candidates.starts))
+    return take(candidates, order)
 
 
 def take(candidates: Candidates, which: Ints) -> Candidates:

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .decoding import LabelsPerSpan, Overlap, decode, join_candidates, take
+from .decoding import LabelsPerSpan, Overlap, decode, in_order, join_candidates, take
 from .flat_marks import FlatMarks
 from .types import Candidates, Floats, Ints
 from .words import Words
@@ -56,20 +56,18 @@ def decode_marks(
     elif lowest and overlap == "flat" and labels_per_span == "one":
         starts, ends = flat_marks.promising_pairs()
     else:
-        starts, ends = _best_pairs(marks, threshold)
+        starts, ends = _best_pairs(flat_marks, marks, threshold)
     candidates = flat_marks.scored(starts, ends, lowest=lowest)
     return best_together(candidates, overlap=overlap, labels_per_span=labels_per_span)
 
 
-def _best_pairs(marks: Floats, threshold: float) -> tuple[Ints, Ints]:
+def _best_pairs(flat_marks: FlatMarks, marks: Floats, threshold: float) -> tuple[Ints, Ints]:
     """All spans over the threshold, or over the lowest one that leaves a bounded number of them.
 
-    Where even the best are too many, because they tie, those of them that are short.
+    Where even the best are too many, because they tie, those of them that are short. flat_marks:
+    those of the threshold.
     """
-    flat_marks, most = (
-        FlatMarks(marks, threshold),
-        max(MOST_CANDIDATES, MOST_PER_WORD * len(marks)),
-    )
+    most = max(MOST_CANDIDATES, MOST_PER_WORD * len(marks))
     n_pairs = flat_marks.n_pairs()
     if n_pairs <= most:
         return flat_marks.pairs()
@@ -136,7 +134,7 @@ def marked_spans(
         return find(marks)
     parts = [find(marks[:, label : label + 1]) for label in range(marks.shape[1])]
     parts = [replace(part, labels=part.labels + label) for label, part in enumerate(parts)]
-    return decode(join_candidates(parts), overlap="any")
+    return in_order(join_candidates(parts))
 
 
 def best_together(
@@ -153,8 +151,4 @@ def best_together(
 def _with_all_labels(kept: Candidates, candidates: Candidates) -> Candidates:
     """All candidates that are of one span with a kept one: where it stands, they do."""
     found, standing = (each.starts * (1 << 32) + each.ends for each in (candidates, kept))
-    which = np.isin(found, standing).nonzero()[0]
-    which = which[
-        np.lexsort((candidates.labels[which], -candidates.ends[which], candidates.starts[which]))
-    ]
-    return take(candidates, which)
+    return in_order(take(candidates, np.isin(found, standing).nonzero()[0]))

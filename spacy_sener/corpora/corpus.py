@@ -61,6 +61,8 @@ class JsonlCorpus:
 
 
 def without_annotations(nlp: Language, reference: Doc) -> Doc:
+    """The same text, in tokens of the pipeline; in the same ones, where nothing says what is
+    between them."""
     if reference.has_unknown_spaces:
         return Doc(nlp.vocab, words=[token.text for token in reference])
     return nlp.make_doc(reference.text)

@@ -18,7 +18,7 @@ from ..extensions import LABELS
 from ..scores import span_scores
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
-from .jsonl import Fields, read_fields, required
+from .jsonl import Fields, read_fields, required, required_words
 from .records import Reader, Record, WordsRecord
 from .report import Report
 
@@ -36,9 +36,7 @@ def read_gliner(path: Path, report: Report) -> Iterator[Record]:
 
 
 def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> WordsRecord:
-    words = required(fields, "tokenized_text", list, "a list of words")
-    if not all(isinstance(word, str) for word in words):
-        raise ValueError("'tokenized_text' should be a list of words, but not all are strings")
+    words = required_words(fields, "tokenized_text")
     place = f"{doc_id} ({where})"
     items = list(_items(required(fields, "ner", list, "a list"), report, place))
     relations = fields.get("relations")

@@ -130,9 +130,7 @@ def parse_offsets(
 
 def parse_words(fields: Fields, doc_id: Any, where: str) -> WordsRecord:
     """`{"text": [words], "entity": [[start, end, [words], label], ...]}`, in words."""
-    words = required(fields, "text", list, "a list of words")
-    if not all(isinstance(word, str) for word in words):
-        raise ValueError("'text' should be a list of words, but not all of its items are strings")
+    words = required_words(fields, "text")
     return WordsRecord(doc_id, where, words, required(fields, "entity", list, "a list"))
 
 
@@ -145,6 +143,14 @@ def required(fields: Any, key: str, kind: type, description: str) -> Any:
     if not isinstance(fields[key], kind):
         raise ValueError(f"'{key}' should be {description}, but is {type(fields[key]).__name__}")
     return fields[key]
+
+
+def required_words(fields: Any, key: str) -> list[str]:
+    """The value of a key, which has to be there and a list of words."""
+    words: list[str] = required(fields, key, list, "a list of words")
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError(f"'{key}' should be a list of words, but not all of its items are strings")
+    return words
 
 
 def _with_start_and_end(item: Any) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .jsonl import Fields, read_jsonl
+from .jsonl import Fields, read_jsonl, required, required_words
 from .records import Reader, Record, WordsRecord
 from .report import Report
 
@@ -28,19 +28,12 @@ def read_scirex(path: Path, report: Report) -> Iterator[Record]:
 
 
 def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> WordsRecord:
-    words, items = _list(fields, "words"), _list(fields, "ner")
-    if not all(isinstance(word, str) for word in words):
-        raise ValueError("'words' should be a list of words, but not all of its items are strings")
+    words = required_words(fields, "words")
+    items = required(fields, "ner", list, "a list")
     for kind, key in UNREAD.items():
         if isinstance(fields.get(key), list | dict):
             report.add_unread(kind, len(fields[key]))
     return WordsRecord(doc_id, where, words, items)
-
-
-def _list(fields: Fields, key: str) -> list[Any]:
-    if not isinstance(fields.get(key), list):
-        raise ValueError(f"'{key}' should be a list; the record's keys are {sorted(fields)}")
-    return fields[key]
 
 
 READERS: dict[str, Reader] = {"scirex": read_scirex}

@@ -78,7 +78,7 @@ def test_documents_have_these_spans_and_the_rest_is_reported(tmp_path: Path) -> 
     ("text", "message"),
     [
         ('{"words": ["a"], "ner": [[0, 1', "line 2: Expecting"),
-        ('{"words": ["a"]}', "line 2: 'ner' should be a list"),
+        ('{"words": ["a"]}', "line 2: the record has no 'ner'"),
         ('{"words": "a b", "ner": []}', "line 2: 'words' should be a list"),
         ('{"words": ["a", null], "ner": []}', "line 2: 'words' should be a list of words"),
     ],
