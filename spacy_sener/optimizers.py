@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import cast
 
 from thinc.api import Optimizer
@@ -44,7 +45,7 @@ class AdamW(Optimizer):
         use_averages: bool,
     ) -> None:
         super().__init__(
-            cast(Generator, _warmup_linear(head_learn_rate, warmup_steps, total_steps)),
+            cast(Generator, WarmupLinear(head_learn_rate, warmup_steps, total_steps)),
             L2=weight_decay,
             grad_clip=grad_clip,
             use_averages=use_averages,
@@ -133,16 +134,27 @@ def build_adamw_v1(
     )
 
 
-def _warmup_linear(rate: float, warmup_steps: int, total_steps: int) -> Iterator[float]:
+@dataclass
+class WarmupLinear:
     """Linear from rate / (warmup_steps + 1) up to `rate`, then linear down to a last small rate.
 
     No update is made at a rate of zero: the first would be lost, and a run that goes on past
-    `total_steps` would train nothing without a word.
+    `total_steps` would train nothing without a word. No generator, as a pipeline keeps its
+    optimizer, and is pickled for a spawned worker.
     """
-    for step in range(1, warmup_steps + 1):
-        yield rate * step / (warmup_steps + 1)
-    decay_steps = max(1, total_steps - warmup_steps)
-    for step in range(decay_steps):
-        yield rate * (1 - step / decay_steps)
-    while True:
-        yield rate / decay_steps
+
+    rate: float
+    warmup_steps: int
+    total_steps: int
+    step: int = 0
+
+    def __iter__(self) -> Iterator[float]:
+        return self
+
+    def __next__(self) -> float:
+        self.step += 1
+        if self.step <= self.warmup_steps:
+            return self.rate * self.step / (self.warmup_steps + 1)
+        decay_steps = max(1, self.total_steps - self.warmup_steps)
+        decayed = min(self.step - self.warmup_steps - 1, decay_steps - 1)
+        return self.rate * (1 - decayed / decay_steps)

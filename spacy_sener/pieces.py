@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from tokenizers import Encoding, Tokenizer
@@ -23,12 +23,15 @@ def _before_fork() -> None:
         _after_fork.callback(os.environ.pop, PARALLELISM, None)
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork.close,
-        after_in_child=_after_fork.pop_all,  # it stays so there: the threads are the parent's
-    )
+@cache
+def _mind_forks() -> None:
+    """Only programs that have a tokenizer of ours: spaCy imports this for every pipeline."""
+    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+        os.register_at_fork(
+            before=_before_fork,
+            after_in_parent=_after_fork.close,
+            after_in_child=_after_fork.pop_all,  # it stays so there: the threads are the parent's
+        )
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class PieceTokenizer:
 
 @lru_cache(maxsize=8)
 def _tokenizer(definition: str) -> Tokenizer:
+    _mind_forks()
     return Tokenizer.from_str(definition)
 
 

@@ -9,9 +9,10 @@ gradient instead of being kept.
 import contextlib
 import copy
 import os
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import torch
@@ -30,10 +31,17 @@ BASE = "base"
 LEFT_OUT = "left_out"
 """In a saved spec: the fingerprint of the weights that are not saved with it."""
 
-# A forked worker of nlp.pipe(n_process=2) inherits an OpenMP pool whose threads are gone, and
-# would wait for them for ever.
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+@cache
+def _mind_forks() -> None:
+    """Have forked workers, those of nlp.pipe(n_process=2), use one thread.
+
+    They inherit an OpenMP pool whose threads are gone, and would wait for them for ever. Programs
+    that have no network of ours may fork as they like: this is not done when the module is
+    imported, as spaCy does for every pipeline.
+    """
+    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class TorchShim(Shim):
@@ -114,6 +122,7 @@ class TorchShim(Shim):
 
     def set_module(self, module: nn.Module, spec: Spec) -> None:
         """Take a module, and the data from which `build` makes one of the same shape."""
+        _mind_forks()
         self._model = module.to(get_torch_default_device())
         self.spec = spec
         self._optimizer = None
@@ -218,7 +227,15 @@ class TorchShim(Shim):
         }
         if self.save_frozen:
             return dump(self.spec, weights)
-        left_out = [weights.pop(name) for name in _frozen(self._model)]
+        names = _frozen(self._model)
+        if names and BASE not in self.spec:
+            warnings.warn(
+                "The encoder is saved as well, in spite of save_encoder = false: the pipeline was "
+                "saved with it before, and no longer knows where it came from.",
+                stacklevel=2,
+            )
+            return dump(self.spec, weights)
+        left_out = [weights.pop(name) for name in names]
         return dump({**self.spec, LEFT_OUT: fingerprint(left_out)}, weights)
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":

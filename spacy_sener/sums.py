@@ -13,9 +13,17 @@ CHUNK = 1 << 20  # bytes
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-def write_sums(folder: Path, names: Iterable[str]) -> None:
-    """Write the checksums of those files that are there, for `check_sums`."""
-    lines = [f"{_digest(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
+def write_sums(folder: Path, names: Iterable[str], *, target: Path | None = None) -> None:
+    """Write the checksums of those files that are there, for `check_sums`.
+
+    target: the folder that the files are to go to, if it is another. Of those in it that stay the
+    checksums are kept.
+    """
+    digests = {name: _digest(folder / name) for name in names if (folder / name).is_file()}
+    if target is not None and (left := set(names) - digests.keys()) and (target / SUMS).is_file():
+        before = _read(target / SUMS)
+        digests |= {name: before[name] for name in left & before.keys()}
+    lines = [f"{digest}  {name}\n" for name, digest in digests.items()]
     (folder / SUMS).write_text("".join(lines), encoding="utf8")
 
 

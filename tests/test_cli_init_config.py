@@ -121,6 +121,7 @@ def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
         (["--labels", "PERSON"], "The corpus also has the label(s) ['JOB']"),
         (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
         (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'; name it with --spans-key"),
+        (["--spans-key", "my:key"], "--spans-key should be without ':'"),
         (["--encoder", "./nowhere"], "there is no such folder"),
         (["--lang", "english"], "--lang should be a code such as en"),
     ],
@@ -133,6 +134,25 @@ def test_what_cannot_be(
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert not path.exists()
+
+
+def test_what_a_config_cannot_say(tiny_encoder: Path, tmp_path: Path) -> None:
+    """It would train on another label, or from another folder, than was named."""
+    doc = spacy.blank("en").make_doc("It cost 12 US$ .")
+    doc.spans["sc"] = [Span(doc, 2, 4, "US$")]
+    folder = tmp_path / "d$x"
+    folder.mkdir()
+    for path in (tmp_path / "train.spacy", folder / "train.spacy"):
+        DocBin(docs=[doc]).to_disk(path)
+    options = ["--encoder", tiny_encoder]
+    of_label = [*options, "--corpus", tmp_path / "train.spacy", "--labels", "US$"]
+    result = run("sener", "init-config", tmp_path / "my.cfg", *of_label)
+    assert result.exit_code == 1
+    assert "labels cannot be" in " ".join(result.output.split())
+    result = run("sener", "init-config", tmp_path / "my.cfg", *options, "--corpus", path)
+    assert result.exit_code == 1
+    assert "paths.train cannot be" in " ".join(result.output.split())
+    assert not (tmp_path / "my.cfg").exists()
 
 
 def test_a_folder_without_an_encoder(corpus_path: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """The learning rate at each step, and settings that cannot be."""
 
+import copy
+import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -47,6 +49,19 @@ def test_no_update_is_made_at_a_rate_of_zero(warmup_steps: int, total_steps: int
 
 def test_without_steps_the_rate_stays() -> None:
     assert rates(build_adamw_v1(3.0, warmup_steps=0, total_steps=0), 4) == [3.0] * 4
+
+
+def pickled(optimizer: AdamW) -> AdamW:
+    sent: AdamW = pickle.loads(pickle.dumps(optimizer))  # noqa: S301 - our own
+    return sent
+
+
+@pytest.mark.parametrize("send", [copy.deepcopy, pickled])
+def test_a_copy_goes_on_where_it_was_made(send: Callable[[AdamW], AdamW]) -> None:
+    optimizer = build_adamw_v1(2.0, 0.5, warmup_steps=3, total_steps=8)
+    rates(optimizer, 4)
+    sent = send(optimizer)
+    assert rates(sent, 6) == rates(optimizer, 6)
 
 
 def updates_warned_of(optimizer: AdamW, n: int, *, stepped: bool) -> list[int]:

@@ -3,6 +3,8 @@
 import copy
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -353,6 +355,7 @@ def test_a_copy_shares_the_memory_of_frozen_weights_alone() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_one_thread_and_does_not_hang() -> None:
+    make_shim()
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     x = torch.ones(400, 400)
@@ -372,3 +375,21 @@ def test_a_forked_child_has_one_thread_and_does_not_hang() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
+
+
+NO_NETWORK = """
+import os, spacy, torch
+torch.set_num_threads(2)
+spacy.blank("en")  # imports all components that are installed
+import spacy_sener.pipeline.sener
+child = os.fork()
+if not child:
+    os._exit(torch.get_num_threads() != 2 or "TOKENIZERS_PARALLELISM" in os.environ)
+raise SystemExit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_programs_without_a_network_of_ours_fork_as_they_did() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    subprocess.run([sys.executable, "-c", NO_NETWORK], env=env, check=True)

@@ -4,6 +4,7 @@ import importlib
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -11,7 +12,14 @@ from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
-from spacy.util import filter_spans, fix_random_seed, load_config, load_model_from_config, registry
+from spacy.util import (
+    filter_spans,
+    fix_random_seed,
+    load_config,
+    load_model,
+    load_model_from_config,
+    registry,
+)
 from tqdm import tqdm
 
 from benchmarks.accuracy.corpora import KEY, copied, cut
@@ -51,6 +59,7 @@ class SpacyMethod:
     code: module that registers what the config names.
     longest: documents of more tokens are read in parts, which lose the spans that cross them.
     empty: share of the documents without spans that is trained on, drawn with the seed.
+    read_with: other values of the config with which the trained pipeline is loaded, to read.
     """
 
     def __init__(
@@ -61,6 +70,7 @@ class SpacyMethod:
         code: str | None = None,
         longest: int | None = None,
         empty: float = 1.0,
+        read_with: dict[str, Any] | None = None,
     ) -> None:
         if code is not None:
             importlib.import_module(code)
@@ -68,6 +78,7 @@ class SpacyMethod:
         self.overrides = overrides or {}
         self.longest = longest
         self.empty = empty
+        self.read_with = read_with
         self.nlp: Language
         self.averages: dict[Any, Any] | None = None
 
@@ -104,6 +115,10 @@ class SpacyMethod:
                 pipe.finish_update(optimizer)
             optimizer.step_schedules()
         self.averages = optimizer.averages
+        if self.read_with is not None:
+            with TemporaryDirectory() as folder, nlp.use_params(self.averages):
+                nlp.to_disk(folder)
+                self.nlp = load_model(folder, config=self.read_with)
 
     def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
         """See `Method.predict`."""

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import PretrainedConfig
 
+from ..nn.bispa import sinusoidal_positions
 from ..nn.encoder import ArrowEncoder, EncoderSettings
 from ..nn.lora import LoRA
 from ..nn.pretrained import load_config
@@ -78,10 +81,8 @@ def load_sener_checkpoint(
 
     n_layers = {"num_hidden_layers": config.num_hidden_layers}
     shapes = wanted(build, n_layers=n_layers, n_weights=len(state), what="encoder_config")
-    for name in state:
-        # One table of 512 positions serves every window.
-        if name.endswith(".positions") and state[name].ndim:
-            state[name] = state[name][: 2 * span_window + 1]
+    for name in [name for name in state if name.endswith(".positions")]:
+        _check_positions(names[name], state.pop(name))
     check(state, shapes, names, against="encoder_config, labels and span_window")
     module = build()
     module.load_state_dict(state)
@@ -118,6 +119,16 @@ def _encoder(state: State, config: PretrainedConfig, piece_window: int) -> Arrow
     lora = LoRA(rank=ranks[0], alpha=LORA_SCALE * ranks[0]) if ranks else None
     settings = EncoderSettings(piece_window=piece_window, logn_multiple=LOGN_MULTIPLE, lora=lora)
     return ArrowEncoder(config, settings)
+
+
+def _check_positions(name: str, positions: Tensor) -> None:
+    """Of rotary attention: no weight, and the same in every checkpoint, half precision aside."""
+    shape = tuple(positions.shape)
+    is_table = len(shape) == 2 and shape[1] % 2 == 0
+    if not is_table or not torch.allclose(
+        positions.float(), sinusoidal_positions(*shape).float(), atol=1e-2
+    ):
+        raise ValueError(f"{name}, of shape {shape}, is not the authors' table of sines")
 
 
 def _check_head(state: State, names: Mapping[str, str], labels: Sequence[str]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import srsly
 import typer
-from spacy.util import load_model_from_config
+from spacy.util import dot_to_object, load_config_from_str, load_model_from_config
 from thinc.api import Config
 
 from ..corpora.files import check_file, create_text
@@ -23,6 +24,7 @@ from .messages import fail, msg
 from .options import blank
 
 GPU_SOURCE = "microsoft/deberta-v3-base"
+KEY = re.compile(r"[^:=#\s]+")  # of spans, as configs can name settings after it
 
 # What no corpus changes. The rest are `Choice`s, and spaCy's and the component's defaults.
 BASE = """
@@ -115,6 +117,11 @@ def init_config_cli(
     try:
         if not is_stdout:
             check_output(output_path, force=force)
+        if not KEY.fullmatch(spans_key):
+            raise ValueError(
+                f"--spans-key should be without ':', '=', '#' and spaces, and is {spans_key!r}: "
+                "settings are named after it, in [training.score_weights]."
+            )
         names = None if labels is None else [label.strip() for label in labels.split(",")]
         statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
@@ -131,6 +138,16 @@ def init_config_cli(
             gpu=gpu,
         )
         text = _header(statistics, corpus, choices) + config.to_str(interpolate=False) + "\n"
+        check_written(
+            text,
+            {
+                "paths.train": str(corpus),
+                "paths.dev": None if dev is None else str(dev),
+                "vars.encoder": source,
+                "components.sener.spans_key": spans_key,
+                **({} if names is None else {"initialize.components.sener.labels": names}),
+            },
+        )
         if is_stdout:
             print(text)
             return
@@ -170,6 +187,22 @@ def check_labels(corpus: CorpusStatistics, labels: Sequence[str] | None) -> None
             f"The corpus also has the label(s) {others_found}. Name them, too, or take them out of "
             "the data: training stops at a label that it does not know."
         )
+
+
+def check_written(text: str, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError where training would read another value than what was to be written.
+
+    Configs give some characters a meaning of their own ($ above all), and none takes it away.
+    """
+    config = load_config_from_str(text).interpolate()
+    for name, value in settings.items():
+        read = dot_to_object(config, name)
+        if read != value:
+            raise ValueError(
+                f"{name} cannot be {value!r}: a config has no way to write it, and would say "
+                f"{read!r}. Take another name, or leave --labels out if it is a label: training "
+                "reads those of the corpus."
+            )
 
 
 def init_config(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span
-
-from ..extensions import copy_labels
 
 SENTENCE_ENDS = frozenset(Sentencizer.default_punct_chars)
 
@@ -23,8 +22,8 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
     where spans cover all of them, at one where the fewest are cut, chosen likewise. A segment has
     those spans of every key that lie in it: those that are cut are in none. It keeps what its
     tokens are annotated with, entities that lie in it, the labels that the document is asked for,
-    and the entries of `doc.user_data` that have a name, such as "doc_id". Categories (`doc.cats`)
-    are of the whole, and not of its parts.
+    and what is in `doc.user_data` of it, or of the whole, such as "doc_id" and `doc._.name`.
+    Categories (`doc.cats`) are of the whole, and not of its parts.
 
     longest: None leaves every document whole; one that is short enough comes as it is.
     spans_key: Where the gold spans are. Those under other keys do not matter to where a cut is.
@@ -38,16 +37,29 @@ def cut(doc: Doc, longest: int | None, spans_key: str = "sc") -> Iterator[Doc]:
     whole: Any = doc  # spaCy's types do not know of this
     head = whole._get_array_attrs()
     array = whole.to_array(head)
-    named = {key: value for key, value in doc.user_data.items() if isinstance(key, str)}
     spans = {key: _spans_within(group, starts, ends) for key, group in doc.spans.items()}
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
         piece: Doc = whole[start:end].as_doc(array_head=head, array=array)
         piece.has_unknown_spaces = doc.has_unknown_spaces
-        piece.user_data.update(named)
-        copy_labels(doc, piece)
+        piece.user_data = _user_data(whole[start:end])
         for key, within in spans.items():
             piece.spans[key] = [_moved(span, piece, start) for span in within[number]]
         yield piece
+
+
+def _user_data(part: Span) -> dict[Any, Any]:
+    """That of a part. What is kept by characters moves along, as in `Span.as_doc`."""
+    begin, end = part.start_char, part.end_char
+    kept = {}
+    for key, value in part.doc.user_data.items():
+        place = key
+        if isinstance(key, tuple) and key[0] == "._." and key[2] is not None:
+            mark, name, first, last = key
+            if first >= end or (first if last is None else last) < begin:
+                continue
+            place = mark, name, first - begin, None if last is None else last - begin
+        kept[place] = copy(value)
+    return kept
 
 
 def _ends(doc: Doc, longest: int, spans_key: str) -> list[int]:

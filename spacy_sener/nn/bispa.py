@@ -93,7 +93,9 @@ class BiSPA(nn.Module):
         self.rows = RowAttention(size)
         self.columns = RowAttention(size)
         self.positions: Tensor
-        self.register_buffer("positions", sinusoidal_positions(2 * span_window + 1, size))
+        # No weight: what was trained over a narrow table can read a wider one.
+        positions = sinusoidal_positions(2 * span_window + 1, size)
+        self.register_buffer("positions", positions, persistent=False)
         self.dense = nn.Linear(2 * size, size)
         self.attention_norm = nn.LayerNorm(size)
         self.conv1 = nn.Conv2d(size, size, 3, padding=(0, 1), bias=False)

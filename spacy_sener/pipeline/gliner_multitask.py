@@ -121,10 +121,14 @@ class GLiNERMultitask(SafePipe):
         }
         check_decoding(name, self.cfg, OVERLAPS)
         self._loss_settings()  # raises what is wrong with them
-        self._n_updates = 0
-        self._warner, self._score_warner = Warner(), Warner()
+        self._begin_training()
         if labels:
             self.set_labels(labels)
+
+    def _begin_training(self) -> None:
+        """What is said once, and what is counted, is of one training."""
+        self._n_updates = 0
+        self._warner, self._score_warner = Warner(), Warner()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -187,6 +191,7 @@ class GLiNERMultitask(SafePipe):
                 f"[initialize.components.{self.name}] has encoder = '{encoder}' and checkpoint = "
                 f"'{checkpoint}': set one of them to null. A checkpoint has an encoder of its own."
             )
+        self._begin_training()
         count = GoldCount(span_window=sys.maxsize, reach=sys.maxsize)
         with self._restored_after_errors():
             if labels is not None:

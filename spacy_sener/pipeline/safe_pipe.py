@@ -81,7 +81,7 @@ class SafePipe(TrainablePipe):
         self._make_plain()
         with files_written_whole(Path(path)) as part:
             super().to_disk(part, exclude=exclude)
-            write_sums(part, SAVED)
+            write_sums(part, SAVED, target=Path(path))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SafePipe:
         """Load what `to_disk` wrote. What the config says of the model stays as it is.

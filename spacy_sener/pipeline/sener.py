@@ -103,9 +103,13 @@ class SeNER(SafePipe):
             "label_smoothing": label_smoothing,
         }
         check_decoding(name, self.cfg)
+        self._begin_training()
+        self._rehearsal_model: SpanModel | None = None
+
+    def _begin_training(self) -> None:
+        """What is said once, and what is counted, is of one training."""
         self._n_updates = 0
         self._warner, self._unseen_warner, self._score_warner = Warner(), Warner(), Warner()
-        self._rehearsal_model: SpanModel | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -147,6 +151,7 @@ class SeNER(SafePipe):
         Warns once, with counts, of spans that cannot be learned. Raises ValueError without labels;
         the component is then as it was.
         """
+        self._begin_training()
         count = self._gold_count()
         with self._restored_after_errors():
             for label in labels or []:

@@ -173,7 +173,7 @@ def test_relations_of_other_models_are_counted(tmp_path: Path) -> None:
         ('{"tokenized_text": ["a"]}', "record 2, line 2: the record has no 'ner'"),
         ('{"ner": []}', "line 2: the record has no 'tokenized_text'"),
         ('{"tokenized_text": "a b", "ner": []}', "'tokenized_text' should be a list of words"),
-        ('{"tokenized_text": ["a", null], "ner": []}', "but not all are strings"),
+        ('{"tokenized_text": ["a", null], "ner": []}', "but not all of its items are strings"),
         ('{"tokenized_text": ["a"], "ner": {"a": 1}}', "'ner' should be a list"),
         ('{"tokenized_text": ["a"], "ner": [], "ner_labels": "a"}', "'ner_labels' should be a li"),
         ('{"tokenized_text": ["a"], "ner": [], "ner_negatives": 1}', "'ner_negatives' should be"),

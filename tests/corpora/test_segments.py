@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from spacy_sener.corpora.corpus import create_segment_corpus
 from spacy_sener.corpora.segments import cut
-from spacy_sener.extensions import copy_labels
 
 NLP = spacy.blank("en")
 GoldSpans = list[tuple[int, int, str]]
@@ -156,8 +155,7 @@ def part(doc: Doc, start: int, end: int) -> Doc:
     """A segment, made of the whole document by itself."""
     piece = doc[start:end].as_doc()
     piece.has_unknown_spaces = doc.has_unknown_spaces
-    piece.user_data["doc_id"] = doc.user_data["doc_id"]
-    copy_labels(doc, piece)
+    piece.user_data = dict(doc.user_data)
     piece.spans["sc"] = [
         Span(piece, span.start - start, span.end - start, span.label, span.kb_id, span.id)
         for span in doc.spans["sc"]
@@ -266,6 +264,18 @@ def test_reader_counts_the_spans_that_a_cut_goes_through_in_one_warning(tmp_path
         warnings.simplefilter("error")
         list(corpus(NLP))
         list(create_segment_corpus(tmp_path / "a.spacy", 12, "mine")(NLP))
+
+
+def test_what_users_add_to_documents_goes_along() -> None:
+    doc = make_doc(["a"] * 12, [])
+    place, of_token = (6, 9), (20, None)
+    values = {("._.", "source", None, None): "web", ("._.", "note", *place): ["x"]}
+    doc.user_data.update({**values, ("._.", "seen", *of_token): True, "doc_id": "one"})
+    first, second = cut(doc, 6)
+    assert doc[3:4].start_char == second.text.count("a") == 6
+    of_all = {("._.", "source", None, None): "web", "doc_id": "one"}
+    assert first.user_data == {**of_all, ("._.", "note", *place): ["x"]}
+    assert second.user_data == {**of_all, ("._.", "seen", 20 - len("a " * 6), None): True}
 
 
 def test_reader_tells_what_is_lost_under_other_keys_and_of_categories(tmp_path: Path) -> None:

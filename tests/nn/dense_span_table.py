@@ -60,9 +60,9 @@ def bispa(params: Params, table: Tensor, window: int, *, columns: str) -> Tensor
     place = torch.arange(length)
     upper = (place[None] >= place[:, None]).long()
     table = table + params["triangle.weight"][upper]
-    by_row = row_attention(under(params, "rows."), table, params["positions"], window)
-    turned = table.transpose(0, 1)
-    by_column = row_attention(under(params, "columns."), turned, params["positions"], window)
+    by_row = row_attention(under(params, "rows."), table, window)
+    flipped = table.transpose(0, 1)
+    by_column = row_attention(under(params, "columns."), flipped, window)
     if columns == "paper":
         by_column = by_column.transpose(0, 1)
     both = torch.cat([by_row, by_column], -1)
@@ -75,27 +75,28 @@ def bispa(params: Params, table: Tensor, window: int, *, columns: str) -> Tensor
     return F.layer_norm(table + change, (size,), *norm)
 
 
-def row_attention(params: Params, table: Tensor, positions: Tensor, window: int) -> Tensor:
+def row_attention(params: Params, table: Tensor, window: int) -> Tensor:
     """Attention of the cells (i, j) of each row i, at position window + j - i."""
     length, _, size = table.shape
     inside = near(length, window)
     qkv = F.linear(table, params["qkv.weight"], params["qkv.bias"])
     rows = []
     for i in range(length):
-        at = (window + torch.arange(length) - i).clamp(0, 2 * window)
+        at = window + torch.arange(length, dtype=torch.float64) - i
         query, key, value = qkv[i].chunk(3, -1)
-        query, key = turned_by(query, positions[at]), turned_by(key, positions[at])
+        query, key = turned(query, at), turned(key, at)
         scores = (query @ key.T / math.sqrt(size)).masked_fill(~inside[i], -math.inf)
         rows.append(scores.softmax(-1) @ value)
     return torch.stack(rows)
 
 
-def turned_by(vectors: Tensor, positions: Tensor) -> Tensor:
-    """Rotary embedding, one pair of features after the other."""
-    half = vectors.shape[-1] // 2
+def turned(vectors: Tensor, positions: Tensor) -> Tensor:
+    """Rotary embedding, one pair of features after the other; sines are in single precision."""
+    size = vectors.shape[-1]
     features = []
-    for k in range(half):
-        sine, cosine = positions[:, k], positions[:, half + k]
+    for k in range(size // 2):
+        angles = positions / 10000 ** (2 * k / size)
+        sine, cosine = (x.float().to(vectors) for x in (angles.sin(), angles.cos()))
         even, odd = vectors[:, 2 * k], vectors[:, 2 * k + 1]
         features += [even * cosine - odd * sine, even * sine + odd * cosine]
     return torch.stack(features, -1)

@@ -129,15 +129,6 @@ def test_texts_of_padding_stay_finite() -> None:
         assert parameter.grad.isfinite().all()
 
 
-def test_a_stored_position_table_is_read() -> None:
-    torch.manual_seed(0)
-    block = make_block(3)
-    table, valid = make_table([8], 3)
-    before = run(block, table, [8])
-    block.load_state_dict({**block.state_dict(), "positions": block.positions * 0.9})
-    assert not torch.allclose(run(block, table, [8])[valid], before[valid])
-
-
 def test_rotation_is_by_pairs_and_relative() -> None:
     torch.manual_seed(0)
     positions = sinusoidal_positions(7, 6).double()

@@ -111,8 +111,11 @@ def test_a_span_beyond_the_reach_is_counted_and_not_found(trained: Language) -> 
     example = document(trained, random.Random(2), 5, REACH + 2, 5)
     assert all(label == "PLACE" for *_, label in found(trained(example.predicted)))
     nlp = make_nlp(Path(str(trained.config["initialize"]["components"]["sener"]["encoder"])))
-    with pytest.warns(UserWarning, match=rf"1 longer than the model reaches \(reach = {REACH}\)"):
-        nlp.initialize(lambda: [example])
+    for _ in range(2):  # it is told again: the data may be other data
+        with pytest.warns(
+            UserWarning, match=rf"1 longer than the model reaches \(reach = {REACH}\)"
+        ):
+            nlp.initialize(lambda: [example])
 
 
 def test_saving_keeps_what_was_learned(trained: Language, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Saved pipelines: written as a whole, and never loaded with weights that are not theirs."""
 
+import copy
 import gc
 import json
 import pickle
@@ -17,7 +18,8 @@ import srsly
 import torch
 from full_disk import largest_file
 from spacy.language import Language
-from tiny_sener import MODEL, TEXT, blank, initialize, module_of
+from spacy.tokens import Doc
+from tiny_sener import MODEL, TEXT, blank, example, initialize, module_of, shorten
 
 from spacy_sener.weights import dump, read
 
@@ -66,6 +68,49 @@ def write_sums(folder: Path) -> None:
     names = ["cfg", "model"]
     done = subprocess.run(["sha256sum", *names], cwd=folder / "sener", capture_output=True)
     (folder / "sener" / "SHA256SUMS").write_bytes(done.stdout)
+
+
+def test_a_wider_table_reads_what_a_narrow_one_learned(folder: Path, nlp: Language) -> None:
+    window = nlp.config["components"]["sener"]["model"]["span_window"]
+    wide = spacy.load(folder, config={"components.sener.model.span_window": 2 * window})
+    short, long = TEXT.split(" ")[: window + 1], TEXT.split(" ") * 3
+
+    def read(each: Language, words: list[str]) -> Doc:
+        return each(Doc(each.vocab, words))
+
+    one, other = (read(each, short) for each in (nlp, wide))
+    scores = [list(doc.spans["sc"].attrs["scores"]) for doc in (one, other)]
+    assert scores[0] == pytest.approx(scores[1]), "there is nothing in the wider part"
+    one, other = (read(each, long) for each in (nlp, wide))
+    longest, wider = (max(map(len, doc.spans["sc"])) for doc in (one, other))
+    assert longest <= window + 1 < wider <= 2 * window + 1
+
+
+@pytest.mark.parametrize("left", ["model", "cfg"])
+def test_a_part_of_a_component_can_be_saved_again(folder: Path, left: str) -> None:
+    sener = spacy.load(folder).get_pipe("sener")
+    before = (folder / "sener" / left).read_bytes()
+    sener.cfg["threshold"] = 0.25
+    sener.to_disk(folder / "sener", exclude=[left])
+    assert (folder / "sener" / left).read_bytes() == before
+    loaded = spacy.load(folder).get_pipe("sener")
+    assert loaded.cfg["threshold"] == (0.25 if left == "model" else 0.0)
+    shorten(folder / "sener" / left, len(before) - 1)
+    with pytest.raises(ValueError, match=f"{left} is not what was saved"):
+        spacy.load(folder)
+
+
+def test_a_pipeline_that_is_being_trained_can_be_copied(tiny_encoder: Path) -> None:
+    """As it is sent to workers that are spawned: its optimizer goes with it."""
+    nlp = blank(threshold=0.0)
+    nlp.config["training"]["optimizer"] = {"@optimizers": "spacy-sener.AdamW.v1"}
+    initialize(nlp, tiny_encoder)
+    optimizer = nlp.create_optimizer()
+    nlp.update([example()], sgd=optimizer)
+    for copied in (pickle.loads(pickle.dumps(nlp)), copy.deepcopy(nlp)):  # noqa: S301 - our own
+        assert list(copied(TEXT).spans["sc"].attrs["scores"]) == pytest.approx(
+            list(nlp(TEXT).spans["sc"].attrs["scores"])
+        )
 
 
 def test_checksums_are_those_of_sha256sum(folder: Path) -> None:

@@ -183,6 +183,22 @@ def test_only_what_was_trained_is_saved_on_demand(tiny_encoder: Path) -> None:
     assert_alike(expected, nlp.from_bytes(small.to_bytes())(text), tolerance=0)
 
 
+def test_an_encoder_that_came_with_the_pipeline_is_saved_all_the_same(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """Nothing says where else it could be taken from."""
+    lora = {**MODEL, "encoder": {**MODEL["encoder"], "lora": {"rank": 2, "alpha": 4}}}
+    whole = make_nlp(tiny_encoder, lora, threshold=0.0001)
+    whole.to_disk(tmp_path / "whole")
+    small = {"components.sener.model.save_encoder": False}
+    nlp = spacy.load(tmp_path / "whole", config=small)
+    with pytest.warns(UserWarning, match="The encoder is saved as well, in spite of save_encoder"):
+        nlp.to_disk(tmp_path / "again")
+    text = examples(whole)[1].reference.text
+    assert len(whole(text).spans["sc"]) > 0
+    assert_alike(whole(text), spacy.load(tmp_path / "again")(text), tolerance=0)
+
+
 def assert_other_entities_stay(nlp: Language, doc: Doc) -> None:
     """Those that an earlier component found where ours finds none."""
     free = next(token for token in doc if not token.ent_type)
