@@ -1,5 +1,6 @@
 """A pipeline that `spacy train` and `sener train` train alike, with faults on the way."""
 
+import copy
 import json
 import os
 import random
@@ -135,6 +136,25 @@ ADAM = """
 learn_rate = 0.005
 use_averages = false
 """
+SMALLER = """
+[training.before_to_disk]
+@callbacks = "tests.smaller.v1"
+"""
+
+
+@registry.callbacks("tests.smaller.v1")
+def make_smaller() -> Callable[[Any], Any]:
+    """What is saved has one component less and rounded weights; and it takes random numbers."""
+
+    def before_to_disk(nlp: Any) -> Any:
+        random.random()
+        smaller = copy.deepcopy(nlp)
+        smaller.remove_pipe("tagger")
+        for weight in smaller.get_pipe("sener").model.shims[0].module.parameters():
+            weight.data = weight.half().float()
+        return smaller
+
+    return before_to_disk
 
 
 @registry.callbacks("tests.disturb.v1")

@@ -16,7 +16,7 @@ from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
 from spacy.util import load_config, load_model
 from thinc.api import set_gpu_allocator
 
-from ..training.loop import output_folder, state_folder, train
+from ..training.loop import output_folder, pipeline_folder, state_folder, train
 from ..training.optimizer_state import ResumeError
 from ..training.progress import Saved
 from .app import app
@@ -86,7 +86,7 @@ def resume_cli(
         setup_gpu(use_gpu)
         try:
             saved = Saved.from_disk(state_folder(output_path))
-            nlp = load_model(output_path / DIR_MODEL_LAST, config=overrides)
+            nlp = load_model(pipeline_folder(output_path), config=overrides)
         except FileNotFoundError as error:
             fail(f"{error}{_further_hint(output_path / DIR_MODEL_BEST)}")
         except (OSError, ValueError) as error:

@@ -5,7 +5,8 @@ encoder reads
 
     [CLS] <<ENT>> label <<ENT>> label ... <<SEP>> word word word ... [SEP]
 
-in which a label may be of many words; its vector is that of its <<ENT>>.
+in which a label may be of many words; its vector is that of the piece after its <<ENT>>, or, in
+some checkpoints, of that itself (`label_after_marker`).
 """
 
 from __future__ import annotations

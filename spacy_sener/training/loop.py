@@ -34,16 +34,24 @@ from ..optimizers import AdamW
 from ..pipeline.safe_pipe import SafePipe
 from .optimizer_state import ResumeError
 from .progress import Progress, Saved
-from .random_state import random_state
+from .random_state import random_state, set_random_state
 from .stopping import stopping
 
 STATE = "training"
 """Folder in `model-last`, while the run is not done."""
+PIPELINE = "pipeline"
+"""Folder in that, where `before_to_disk` makes another pipeline of the one that is trained."""
 
 
 def state_folder(output_path: Path) -> Path:
     """Where a run that is not done has its state."""
     return output_path / DIR_MODEL_LAST / STATE
+
+
+def pipeline_folder(output_path: Path) -> Path:
+    """Where such a run has the pipeline that it goes on with."""
+    folder = state_folder(output_path) / PIPELINE
+    return folder if folder.is_dir() else output_path / DIR_MODEL_LAST
 
 
 @contextmanager
@@ -73,7 +81,7 @@ def train(
     it is done. Loggers are told of an evaluation when it is written, as by spaCy, and where.
     Ctrl-C, or SIGTERM, ends it after the step that is going on. Documents may be of any length.
 
-    nlp: initialized, or, for a run that goes on, the pipeline in `model-last`. saved: its state.
+    nlp: initialized, or, for a run that goes on, that of `pipeline_folder`. saved: its state.
     Returns the signal that ended it before its end, else None. Raises ResumeError, with nothing
     written, where a run cannot go on with these settings, or this corpus.
     """
@@ -198,6 +206,7 @@ class _Writer:
         self.nlp, self.progress = nlp, progress
         self.last, self.best = output_path / DIR_MODEL_LAST, output_path / DIR_MODEL_BEST
         self.optimizer: Optimizer = settings["optimizer"]
+        self.is_changed = settings["before_to_disk"] is not None
         self.before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
 
     def write(self, *, with_state: bool, is_best: bool = False) -> None:
@@ -206,10 +215,15 @@ class _Writer:
         The state comes last: where it says that there was a best evaluation, its model is there.
         """
         with folder_replaced_whole(self.last) as part:
+            before = random_state()
             with self.nlp.use_params(self.optimizer.averages):
                 self.before_to_disk(self.nlp).to_disk(part)
+            # A run that was stopped wrote once more: that it may draw here must not matter.
+            set_random_state(before)
             if is_best:
                 with folder_replaced_whole(self.best) as best_part:
                     shutil.copytree(part, best_part)
             if with_state:
                 self.progress.to_disk(part / STATE, self.nlp, self.optimizer)
+                if self.is_changed:
+                    self.nlp.to_disk(part / STATE / PIPELINE)

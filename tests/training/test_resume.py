@@ -10,7 +10,7 @@ import spacy
 from full_disk import largest_file
 from spacy.cli._util import app as spacy_app
 from spacy.tokens import Doc, DocBin, Span
-from stopped_runs import ADAM, ADAMW, paths, run, save_config, unboxed, weights
+from stopped_runs import ADAM, ADAMW, SMALLER, paths, run, save_config, unboxed, weights
 from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
@@ -80,6 +80,26 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     shown = " ".join(done.output.split())
     assert "the run is done" in shown
     assert f'[components.sener] source = "{parts / "out" / "model-best"}"' in shown
+
+
+@pytest.mark.parametrize("optimizer", [ADAMW, ADAM], ids=["AdamW", "Adam"])
+def test_a_run_goes_on_with_what_is_trained_though_it_saves_something_else(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path, optimizer: str
+) -> None:
+    for name in ("whole", "parts"):
+        out, config = tmp_path / name / "out", save_config(tmp_path / name, optimizer + SMALLER)
+        stop = ["--paths.stop", tmp_path / "stopped", "--vars.at", 4] if name == "parts" else []
+        files = [*paths(out.parent, corpus, tiny_encoder), *stop]
+        result = run("train", config, "--output", out, *files)
+    assert result.exit_code == 128 + signal.SIGINT, result.output
+    assert spacy.load(out / "model-last").pipe_names == ["sener"]
+    result = run("resume", out)
+    assert result.exit_code == 0, result.output
+    whole, parts = ((tmp_path / name / "out") for name in ("whole", "parts"))
+    for model in ("model-best", "model-last"):
+        files_of = [(each / model / "sener" / "model").read_bytes() for each in (whole, parts)]
+        assert files_of[0] == files_of[1]
+    assert not (parts / "model-last" / "training").exists()
 
 
 def test_a_best_model_that_could_not_be_written_is_written_after_all(
