@@ -2,7 +2,7 @@
 
 `doc._.gliner_labels`: the labels that this document is asked for, a list, or {label: description};
 None for those of the component. It is kept in `doc.user_data`, and so in a `.spacy` file that
-stores that. `doc._.relations` is in `relations`.
+stores that. `doc._.relations` is in `relations`, and is registered by the component.
 """
 
 from __future__ import annotations

@@ -57,11 +57,19 @@ def write_relations(doc: Doc, relations: Iterable[Relation]) -> None:
         _user_data(doc)[key] = [_kept(each) for each in relations]
 
 
-if Doc.has_extension(_NAME):
-    warnings.warn(
-        f"doc._.{_NAME} was another extension, and is that of spacy-sener now.", stacklevel=2
-    )
-Doc.set_extension(_NAME, getter=read_relations, setter=write_relations, force=True)
+def add_extension() -> None:
+    """Give all documents `doc._.relations`, as a component that finds relations does.
+
+    Where it is another extension, a warning says that it was. Programs without such a component
+    may have one of their own by this name: nothing is done when the module is imported.
+    """
+    if Doc.has_extension(_NAME):
+        if Doc.get_extension(_NAME)[2] is read_relations:
+            return
+        warnings.warn(
+            f"doc._.{_NAME} was another extension, and is that of spacy-sener now.", stacklevel=2
+        )
+    Doc.set_extension(_NAME, getter=read_relations, setter=write_relations, force=True)
 
 
 def _keys(doc: Doc) -> list[tuple[Any, ...]]:

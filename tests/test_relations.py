@@ -1,11 +1,15 @@
 """Relations of a document go where its user data goes."""
 
+import warnings
+from collections.abc import Iterator
+
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_sener.relations import Relation
+from spacy_sener.relations import Relation, add_extension, read_relations
 
+add_extension()
 NLP = spacy.blank("en")
 TEXT = "Ada wrote notes. Charles built engines in London."
 
@@ -110,3 +114,28 @@ def test_an_end_that_was_cut_off_is_not_found_in_another_document() -> None:
         for docs in ([other, part], [part, other]):
             assert described(Doc.from_docs(docs)) == []
     assert described(Doc.from_docs([other, doc[4:8].as_doc(copy_user_data=True)])) == BOTH[:1]
+
+
+@pytest.fixture
+def extension() -> Iterator[None]:
+    """Ours is there again at the end."""
+    yield
+    Doc.remove_extension("relations")
+    add_extension()
+
+
+def test_an_extension_of_that_name_is_left_alone_until_a_component_needs_it(
+    extension: None,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        add_extension()
+        Doc.remove_extension("relations")
+        nlp = spacy.blank("en")  # imports all components that are installed
+        assert not Doc.has_extension("relations")
+        Doc.set_extension("relations", default=())
+        nlp.add_pipe("sener")
+        assert nlp.make_doc("a")._.relations == ()
+    with pytest.warns(UserWarning, match=r"doc\._\.relations was another extension"):
+        nlp.add_pipe("gliner_multitask")
+    assert Doc.get_extension("relations")[2] is read_relations

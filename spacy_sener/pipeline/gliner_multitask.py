@@ -23,6 +23,7 @@ from ..marks import MarkedBatch, Marks, batch_loss, stitch_marks
 from ..nn.mark_loss import MarkLoss
 from ..prompted import Prompted, read_at_once
 from ..prompts import Prompt, make_prompt
+from ..relations import add_extension
 from ..scorer import score_spans
 from ..sources import DEFAULT_SOURCE
 from ..types import Found
@@ -120,6 +121,7 @@ class GLiNERMultitask(SafePipe):
             "max_train_labels": max_train_labels,
         }
         check_decoding(name, self.cfg, OVERLAPS)
+        add_extension()
         self._loss_settings()  # raises what is wrong with them
         self._begin_training()
         if labels:
