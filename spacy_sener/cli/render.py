@@ -18,7 +18,7 @@ from spacy.util import load_model
 from tqdm import tqdm
 
 from ..corpora import brat
-from ..corpora.corpus import without_annotations
+from ..corpora.corpus import to_annotate
 from ..corpora.detect import detect_format
 from ..corpora.docbin import load_docbin
 from ..corpora.files import create_text, files_below, plain_suffix
@@ -27,7 +27,6 @@ from ..corpora.raw_texts import read_texts
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
 from ..displacy import render as render_html
-from ..extensions import copy_labels
 from ..progress import progress_bar
 from .app import app
 from .messages import fail, msg, print_lines
@@ -163,7 +162,7 @@ def _comparable(drawn: list[Any], spans_key: str) -> list[Any]:
 
 def _predict(nlp: Language, docs: Iterable[Doc], *, compare: bool) -> Iterator[Any]:
     """The documents with predicted spans, or examples of gold and predicted ones."""
-    pairs = ((_bare(nlp, doc), doc) for doc in docs)
+    pairs = ((to_annotate(nlp, doc), doc) for doc in docs)
     for predicted, reference in nlp.pipe(pairs, as_tuples=True):
         yield Example(predicted, reference) if compare else predicted
 
@@ -190,16 +189,6 @@ def _pairs(predicted: list[Doc], gold: list[Doc], path: Path, gold_path: Path) -
         if one.text != other.text:
             raise ValueError(f"document {number} of {path} has another text in {gold_path}")
         yield Example(one, other)
-
-
-def _bare(nlp: Language, doc: Doc) -> Doc:
-    """The same text without annotations, but for the labels that it is asked for."""
-    bare = without_annotations(nlp, doc)
-    copy_labels(doc, to=bare)
-    bare.user_data.update(
-        {name: doc.user_data[name] for name in ("title", "doc_id") if name in doc.user_data}
-    )
-    return bare
 
 
 def _read(

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from ..extensions import copy_labels
 from .docbin import BoundedCorpus
 from .readers import read_docs
 from .report import Report
@@ -66,6 +67,16 @@ def without_annotations(nlp: Language, reference: Doc) -> Doc:
     if reference.has_unknown_spaces:
         return Doc(nlp.vocab, words=[token.text for token in reference])
     return nlp.make_doc(reference.text)
+
+
+def to_annotate(nlp: Language, doc: Doc) -> Doc:
+    """The same without annotations, but by its name and asked for the same labels."""
+    bare = without_annotations(nlp, doc)
+    copy_labels(doc, to=bare)
+    for name in ("title", "doc_id"):
+        if name in doc.user_data:
+            bare.user_data[name] = doc.user_data[name]
+    return bare
 
 
 def same_tokens(doc: Doc, vocab: Vocab) -> Doc:

@@ -10,9 +10,9 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..extensions import LABELS, copy_labels
+from ..extensions import LABELS
 from .asked_labels import read_labels
-from .corpus import without_annotations
+from .corpus import to_annotate
 from .docbin import read_docbin
 from .files import files_below, plain_suffix, read_text
 from .jsonl import Fields, read_jsonl, required
@@ -64,10 +64,7 @@ def _read_file(path: Path, nlp: Language) -> Iterator[Doc]:
     report = Report()  # of annotations, which nobody wants here
     if plain_suffix(path) == ".spacy":
         for annotated in read_docbin(path, nlp.vocab, spans_key="sc", report=report):
-            doc = without_annotations(nlp, annotated)
-            doc.user_data["doc_id"] = annotated.user_data["doc_id"]
-            copy_labels(annotated, doc)
-            yield doc
+            yield to_annotate(nlp, annotated)
         return
     records: Iterator[Record]
     if plain_suffix(path) == ".txt":
