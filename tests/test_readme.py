@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 from spacy.util import fix_random_seed
 from taught_gliner import taught_pipeline
 from tiny_gliner import TEXT, pipeline
+from tiny_sener import blank, initialize
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -45,7 +47,7 @@ def run(page: Path, names: dict[str, Any]) -> dict[str, Any]:
 def test_the_ten_lines_find_what_they_were_shown_and_draw_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ten_lines, block_view, _ = snippets()
+    ten_lines, block_view, *_ = snippets()
     fix_random_seed(0)
     names: dict[str, Any] = {}
     exec(compile(ten_lines, str(README), "exec"), names)  # noqa: S102 - our own README
@@ -68,6 +70,17 @@ def test_asking_in_plain_words_runs(
     assert [len(names["both"]), names["own"]._.gliner_labels] == [2, ["software", "date"]]
     assert names["gliner"].label_data == {"DATE": "day, month and year"}
     assert set(doc.cats) <= {"business", "history"}
+
+
+def test_a_trained_pipeline_gets_a_wider_table(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nlp = initialize(blank(max_pieces=1024), tiny_encoder)
+    nlp.to_disk("out/model-best")
+    exec(compile(snippets()[3], str(README), "exec"), {})  # noqa: S102 - our own README
+    wide = spacy.load("out/wide").config["components"]["sener"]["model"]
+    assert wide == {**nlp.config["components"]["sener"]["model"], "span_window": 256}
 
 
 def test_an_error_handler_gets_the_bad_document_alone(
