@@ -76,6 +76,7 @@ def test_a_trained_pipeline_gets_a_wider_table(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
     nlp = initialize(blank(max_pieces=1024), tiny_encoder)
     nlp.to_disk("out/model-best")
     exec(compile(snippets()[3], str(README), "exec"), {})  # noqa: S102 - our own README
