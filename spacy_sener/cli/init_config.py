@@ -117,11 +117,7 @@ def init_config_cli(
     try:
         if not is_stdout:
             check_output(output_path, force=force)
-        if not KEY.fullmatch(spans_key):
-            raise ValueError(
-                f"--spans-key should be without ':', '=', '#' and spaces, and is {spans_key!r}: "
-                "settings are named after it, in [training.score_weights]."
-            )
+        check_key(spans_key)
         names = None if labels is None else [label.strip() for label in labels.split(",")]
         statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
@@ -166,6 +162,15 @@ def check_output(path: Path, *, force: bool) -> None:
     check_file(path)
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists. Give --force to overwrite it.")
+
+
+def check_key(spans_key: str) -> None:
+    """Raise ValueError for a key that [training.score_weights] cannot name settings after."""
+    if not KEY.fullmatch(spans_key):
+        raise ValueError(
+            f"--spans-key should be without ':', '=', '#' and spaces, and is {spans_key!r}: "
+            "settings are named after it, in [training.score_weights]."
+        )
 
 
 def check_labels(corpus: CorpusStatistics, labels: Sequence[str] | None) -> None:

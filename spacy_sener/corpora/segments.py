@@ -53,7 +53,7 @@ def _user_data(part: Span) -> dict[Any, Any]:
     kept = {}
     for key, value in part.doc.user_data.items():
         place = key
-        if isinstance(key, tuple) and key[0] == "._." and key[2] is not None:
+        if isinstance(key, tuple) and len(key) == 4 and key[0] == "._." and key[2] is not None:
             mark, name, first, last = key
             if first >= end or (first if last is None else last) < begin:
                 continue
