@@ -104,11 +104,6 @@ def build_sener_v1(
     for the encoder. With any other than 1, `nlp.rehearse` with such an optimizer leaves the encoder
     as it is. Raises ValueError where that is no share.
     """
-    if not 0 <= encoder_rate <= 1:
-        raise ValueError(
-            f"encoder_rate is {encoder_rate}, and must be a share: from 0 to 1. The encoder is "
-            "trained at this share of the optimizer's rate."
-        )
     table = {
         "span_window": span_window,
         "hidden_size": hidden_size,

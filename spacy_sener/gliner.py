@@ -55,6 +55,7 @@ def build_gliner_v1(
     words: WordKind = "gliner",
     mixed_precision: bool = False,
     recompute: bool = False,
+    encoder_rate: float = 0.1,
 ) -> MarkModel:
     """Registered as `spacy-sener.GLiNER.v1`: encoder, LSTM over words, scores of words with labels.
 
@@ -68,6 +69,7 @@ def build_gliner_v1(
     words: what the marks are on: "gliner" for the words of the authors' splitter, on which the
     published checkpoints were trained, "tokens" for spaCy's tokens.
     mixed_precision: compute in bfloat16. recompute: train in less memory and a little more time.
+    encoder_rate: as of `SeNER.v1`.
     """
     network = GLiNERSettings(
         hidden_size=2 if hidden_size is None else hidden_size,  # replaced when the encoder is known
@@ -80,6 +82,8 @@ def build_gliner_v1(
     shim = TorchShim(
         partial(_build, settings=encoder),
         encoder_prefix="encoder.",
+        # LoRA's weights are as new as the head's.
+        encoder_rate=encoder_rate if encoder.lora is None else 1.0,
         mixed_precision=mixed_precision,
         recompute=recompute,
     )

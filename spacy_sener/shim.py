@@ -56,6 +56,8 @@ class TorchShim(Shim):
     recompute: in training, tell the module to keep few activations and to compute the others again;
         it must know such an argument.
     save_frozen: keep in the bytes the weights that are not trained.
+
+    Raises ValueError where the encoder's rate is no share.
     """
 
     def __init__(
@@ -71,6 +73,11 @@ class TorchShim(Shim):
         super().__init__(None)
         self.build = build
         self.spec: Spec = {}
+        if not 0 <= encoder_rate <= 1:
+            raise ValueError(
+                f"encoder_rate is {encoder_rate}, and must be a share: from 0 to 1. The encoder is "
+                "trained at this share of the optimizer's rate."
+            )
         self.encoder_prefix = encoder_prefix
         self.encoder_rate = encoder_rate
         self.mixed_precision = mixed_precision

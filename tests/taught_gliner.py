@@ -44,6 +44,7 @@ def taught_pipeline(encoder: Path) -> Language:
     model = {
         "@architectures": "spacy-sener.GLiNER.v1",
         "dropout": 0.0,
+        "encoder_rate": 1.0,  # it is as new as the head
         "encoder": {
             "@architectures": "spacy-sener.ArrowEncoder.v1",
             "attention": "full",

@@ -11,7 +11,17 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 from spacy.util import fix_random_seed
-from tiny_gliner import ALONE, OTHER, answers, component, gold, marking_pipeline, pipeline
+from thinc.api import Adam
+from tiny_gliner import (
+    ALONE,
+    OTHER,
+    answers,
+    component,
+    gold,
+    marking_pipeline,
+    module_of,
+    pipeline,
+)
 
 from spacy_sener.evaluation.predictions import from_pipeline
 from spacy_sener.optimizers import build_adamw_v1
@@ -130,6 +140,24 @@ def test_evaluation_goes_on_where_an_error_handler_does(tiny_encoder: Path) -> N
     scores = nlp.evaluate(shown)
     assert len(failures) == 1
     assert scores["spans_sc_f"] == 1.0  # what is found for the component's label
+
+
+@pytest.mark.parametrize(("lora", "expected"), [(None, 0.001), ({"rank": 2, "alpha": 4}, 0.01)])
+def test_an_optimizer_of_spacy_trains_the_whole_encoder_at_a_tenth_of_its_rate(
+    tiny_encoder: Path, lora: dict[str, int] | None, expected: float
+) -> None:
+    """The largest change by a first update of Adam is the rate. LoRA's weights are new."""
+    encoder = {"@architectures": "spacy-sener.ArrowEncoder.v1", "lora": lora, "logn": False}
+    nlp = pipeline(tiny_encoder, labels=LABELS, model={"encoder": encoder})
+    before = {name: p.detach().clone() for name, p in module_of(nlp).named_parameters()}
+    nlp.update(examples(nlp), sgd=Adam(0.01, L2=0.0, grad_clip=0.0))
+    changes = {
+        name: float((p.detach() - before[name]).abs().max())
+        for name, p in module_of(nlp).named_parameters()
+    }
+    of_encoder = max(change for name, change in changes.items() if name.startswith("encoder."))
+    of_head = max(change for name, change in changes.items() if not name.startswith("encoder."))
+    assert (of_encoder, of_head) == pytest.approx((expected, 0.01), rel=1e-2)
 
 
 def test_labels_may_be_a_list_in_the_settings(trained: Language) -> None:
