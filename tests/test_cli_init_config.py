@@ -216,11 +216,31 @@ def corpus(documents: dict[int, int], **labels: dict[int, int]) -> CorpusStatist
         ({"A": {17: 98_000, 129: 1_000, 400: 1_000}}, 128),  # 1 % are not worth the doubling
         ({"A": {2: 9_980}, "B": {60: 20}}, 64),  # few of all, but all of a label
         ({"A": {2: 9_991}, "B": {60: 9}}, 16),  # so few of a label cannot be learned anyway
-        ({"A": {200: 9, 600: 1}}, 256),
+        ({"A": {200: 9, 600: 1}}, 512),
     ],
 )
 def test_window(labels: dict[str, dict[int, int]], window: int) -> None:
     assert Advisor(corpus({700: 10}, **labels), SMALL, gpu=False).window == window
+
+
+def test_a_wide_table_has_bispa_on_a_gpu_only() -> None:
+    model = "components.sener.model"
+    long, short = corpus({700: 10}, A={200: 9}), corpus({700: 10}, A={100: 9})
+    chosen = {
+        (name, gpu): values_of(Advisor(data, SMALL, gpu=gpu))
+        for name, data in (("long", long), ("short", short))
+        for gpu in (False, True)
+    }
+    found = {
+        key: (values[f"{model}.span_window"], values.get(f"{model}.depth"))
+        for key, values in chosen.items()
+    }
+    assert found == {
+        ("long", False): (512, 0),
+        ("long", True): (256, None),
+        ("short", False): (128, 1),
+        ("short", True): (128, None),
+    }
 
 
 def test_spans_beyond_the_window_are_in_reach() -> None:
@@ -235,6 +255,19 @@ def test_spans_beyond_the_window_are_in_reach() -> None:
     assert "2 are longer, and found by their ends" in window.reason
     assert reach.value == spacy.blank("en").add_pipe("sener").model.attrs["reach"]
     assert "1 of 1,100 spans will never be found (B 1)" in reach.reason
+
+
+def test_spans_longer_than_window_and_reach_are_said_to_be_lost() -> None:
+    data = corpus({700: 10}, A={200: 90, 600: 10})
+    for gpu, window, has_pairs in ((False, 512, False), (True, 256, True)):
+        choices = {x.setting: x for x in Advisor(data, SMALL, gpu=gpu).choices()}
+        chosen = choices["components.sener.model.span_window"]
+        assert chosen.value == window
+        assert "10 are longer" in chosen.reason
+        assert ("found by their ends" in chosen.reason) == has_pairs
+        assert (
+            "10 of 100 spans will never be found" in choices["components.sener.model.reach"].reason
+        )
 
 
 def test_windows_of_documents() -> None:

@@ -20,9 +20,11 @@ from .lengths import Lengths
 COMPONENT = "components.sener"
 # The windows to choose from, and which share of the spans is enough to stop at one: beyond 64, the
 # table costs more than a small encoder does, and each doubling more than doubles it.
-WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98, 256: 0.0}
+WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98}
 # ... and which share of those of each label that has some spans.
 LABEL_SHARE, LABEL_SPANS = 0.8, 10
+# ... and where none is enough. Without BiSPA one of 512 takes less time than one of 128 with it.
+CPU_WIDEST, GPU_WIDEST = 512, 256
 # How far the ends of longer spans may be apart, which are found by their ends: the default.
 REACH = 512
 # Words in an update. On a GPU as in the paper: 16 documents of scholar-xl, of 433 words.
@@ -39,8 +41,8 @@ FILLED = 0.85
 # on where more are: measured on contracts and judgments.
 MANY_EMPTY, KEPT_EMPTY = 0.1, 0.25
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
-# token in the table (span_size 16, depth 1) of a window of 128.
-PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
+# token in the table (span_size 16, depth 1) of a window of 128, and (depth 0) of one of 512.
+PIECE_SECONDS, TOKEN_SECONDS, WIDEST_TOKEN_SECONDS = 1e-3, 1.1e-3, 0.5e-3
 # Pieces in a window: more than the least, where documents would else be read in many.
 MAX_PIECES = (2048, 4096, 8192)
 WIDTHS = {"mini|small|tiny|xs": 384, "large": 1024}
@@ -106,7 +108,12 @@ class Advisor:
                 lengths.share_within(limit) >= LABEL_SHARE for lengths in labels
             ):
                 return window
-        return max(WINDOWS)
+        return GPU_WIDEST if self.gpu else CPU_WIDEST
+
+    @property
+    def depth(self) -> int:
+        """BiSPA blocks on a CPU."""
+        return 0 if self.window == CPU_WIDEST else 1
 
     @cached_property
     def max_pieces(self) -> int:
@@ -185,7 +192,8 @@ class Advisor:
         scale = {384: 1, 768: 8, 1024: 28}
         width = min(scale, key=lambda known: abs(known - self.encoder.width))
         pieces = self._pieces_read(self.trained, self.max_pieces) / self.updates
-        table = TOKEN_SECONDS * (self.window / 128) ** 1.2 / self.encoder.pieces_per_token
+        token = TOKEN_SECONDS * (self.window / 128) ** 1.2 if self.depth else WIDEST_TOKEN_SECONDS
+        table = token / self.encoder.pieces_per_token
         again = 1.3 if self.recompute or pieces > self.max_pieces else 1
         return again * pieces * (PIECE_SECONDS * scale[width] + table)
 
@@ -211,9 +219,10 @@ class Advisor:
         reason = f"the longest span needs {spans.longest - 1} tokens"
         if n_over:
             reason = (
-                f"holds {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are "
-                "longer, and found by their ends. A wider one takes more time than it is worth"
+                f"holds {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are longer"
             )
+            if self.window < REACH:
+                reason += ", and found by their ends. A wider one takes more time than it is worth"
         return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
 
     def _reach(self) -> Choice:
@@ -304,7 +313,8 @@ class Advisor:
         else:
             few = "a CPU does few updates: a smaller table, and little that regularises"
             yield Choice(f"{model}.span_size", 16, few)
-            yield Choice(f"{model}.depth", 1, few)
+            wide = "no BiSPA, with which so wide a table would take several times the time"
+            yield Choice(f"{model}.depth", self.depth, few if self.depth else wide)
             yield Choice(f"{model}.token_dropout", 0.1, few)
             yield Choice(f"{model}.span_dropout", 0.0, few)
             yield Choice(f"{model}.masking", 0.0, few)
