@@ -12,28 +12,33 @@ Reports = Mapping[str, Sequence[Mapping[str, Any]]]
 """Those of the seeds of a method, by its name."""
 
 
-def draw(reports: Reports, folder: Path, name: str) -> dict[str, str]:
+def draw(
+    reports: Reports, costs: Mapping[str, Any] | None, folder: Path, name: str
+) -> dict[str, str]:
     """Draw into `folder/<name>-*.png`. Returns files by title; none without matplotlib."""
     if not has_matplotlib():
         return {}
     lengths, cost = f"{name}-lengths.png", f"{name}-cost.png"
     draw_comparison(f_by_length(reports), folder / lengths)
-    _draw_cost(reports, folder / cost)
-    return {
-        "F by length in tokens, mean and range of the seeds": lengths,
-        "F against the time of prediction": cost,
-    }
+    drawn = {"F by length in tokens, mean and range of the seeds": lengths}
+    if costs:
+        _draw_cost(reports, costs["methods"], folder / cost)
+        drawn["F against the time of prediction"] = cost
+    return drawn
 
 
-def _draw_cost(reports: Reports, path: Path) -> None:
-    """F of each method, mean over the seeds, at its seconds for 1,000 tokens, the least of them."""
+def _draw_cost(reports: Reports, costs: Mapping[str, Any], path: Path) -> None:
+    """F of each method, mean over the seeds, at its seconds for 1,000 tokens."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for i, (name, each) in enumerate(reports.items()):
+        speed = costs.get(name, {}).get("tokens_per_second")
+        if speed is None:
+            continue
         axes.plot(
-            min(1000 / report["tokens_per_second"] for report in each),
+            1000 / speed,
             mean(report["micro"]["f"] for report in each),
             color=COLORS[i % len(COLORS)],
             marker=MARKERS[i % len(MARKERS)],

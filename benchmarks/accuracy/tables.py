@@ -18,6 +18,8 @@ from spacy_sener.scorer import BUCKETS
 Report = Mapping[str, Any]
 Reports = Mapping[str, Sequence[Report]]
 """Those of the seeds of a method, by its name."""
+Costs = Mapping[str, Any]
+"""As `benchmarks.accuracy.costs.measured` gives them."""
 
 
 def write_page(output: Path, group: str) -> str | None:
@@ -30,7 +32,8 @@ def write_page(output: Path, group: str) -> str | None:
     for corpus, settings in corpus_settings().items():
         reports, outdated = read_reports(output / corpus, entries, settings)
         if len(reports) > 1:
-            sections += _section(output, group, corpus, reports)
+            costs = read_costs(output, corpus, group)
+            sections += _section(output, group, corpus, reports, costs)
             sections += _left_out(outdated)
     if not sections:
         return None
@@ -68,7 +71,26 @@ def _left_out(outdated: Sequence[str]) -> Iterator[str]:
         yield f"Left out, as their settings have changed since they were run: {names}."
 
 
-def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterator[str]:
+def write_costs(costs: Costs, output: Path, corpus: str, group: str) -> None:
+    """Leave what `benchmarks.accuracy.costs` measured for `write_page`."""
+    path = _costs_file(output, corpus, group)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    srsly.write_json(path, costs)
+
+
+def read_costs(output: Path, corpus: str, group: str) -> Costs | None:
+    """What was written last; None where nothing was measured."""
+    path = _costs_file(output, corpus, group)
+    return srsly.read_json(path) if path.exists() else None
+
+
+def _costs_file(output: Path, corpus: str, group: str) -> Path:
+    return output / corpus / f"costs-{group}.json"
+
+
+def _section(
+    output: Path, group: str, corpus: str, reports: Reports, costs: Costs | None
+) -> Iterator[str]:
     complete = {
         name: good
         for name, each in reports.items()
@@ -88,16 +110,18 @@ def _section(output: Path, group: str, corpus: str, reports: Reports) -> Iterato
         "bootstrap of the documents, mean of the seeds. Types: those of which any span is found. "
         "F held out: on those documents, at the threshold that is chosen by it."
     )
-    yield from _pictures(output, f"{group}-{corpus}", complete)
+    yield from _pictures(output, f"{group}-{corpus}", complete, costs)
     yield "F by length in tokens:"
     yield length_table(complete)
     yield "F by type:"
     yield type_table(complete)
-    yield (
-        "Costs, on one thread, the least of the seeds; seconds are the processor's, a GB is 1e9 "
-        "bytes, of the peak in training and prediction:"
-    )
-    yield cost_table(complete)
+    if costs:
+        yield (
+            f"Costs of {costs['updates']} updates and of reading some documents, measured one "
+            f"method after another on one thread ({costs['machine']['CPU']}); seconds are the "
+            "processor's, a GB is 1e9 bytes, of the peak in training and prediction:"
+        )
+        yield cost_table(costs)
 
 
 def micro_table(reports: Reports) -> str:
@@ -146,22 +170,26 @@ def type_table(reports: Reports) -> str:
     return table(["Type", "Gold spans", *map(escape, reports)], rows)
 
 
-def cost_table(reports: Reports) -> str:
-    """The least of the seeds: what other programs did meanwhile only adds to it."""
-    rows = [[escape(name), *_costs(each)] for name, each in reports.items()]
-    header = ["Method", "Training, minutes", "s/update", "Prediction, tokens/s", "GB"]
-    return table(header, rows)
-
-
-def _costs(reports: Sequence[Report]) -> list[str]:
-    costs = [report["cost"] for report in reports]
-    peak = min(max(cost["train_bytes"], cost["predict_bytes"]) for cost in costs)
-    return [
-        f"{min(cost['train_seconds'] for cost in costs) / 60:.1f}",
-        f"{min(cost['update_seconds'] for cost in costs):.2f}",
-        f"{max(report['tokens_per_second'] for report in reports):,.0f}",
-        f"{peak / 1e9:.2f}",
+def cost_table(costs: Costs) -> str:
+    """Of the methods that came to an end; then why others did not."""
+    methods = costs["methods"].items()
+    rows = [
+        [
+            escape(name),
+            f"{cost['update_seconds']:.2f}",
+            f"{cost['tokens_per_second']:,.0f}",
+            f"{cost['bytes'] / 1e9:.2f}",
+        ]
+        for name, cost in methods
+        if "problem" not in cost
     ]
+    failed = [
+        f"\n- {escape(name)}: {escape(cost['problem'])}"
+        for name, cost in methods
+        if "problem" in cost
+    ]
+    header = ["Method", "s/update", "Prediction, tokens/s", "GB"]
+    return "\n".join([table(header, rows), *failed])
 
 
 def _data(corpus: Mapping[str, Any]) -> str:
@@ -193,8 +221,8 @@ def _problems(reports: Reports) -> Iterator[str]:
         yield "\n".join(dict.fromkeys(lines))
 
 
-def _pictures(output: Path, name: str, reports: Reports) -> Iterator[str]:
-    for title, file in draw(reports, output, name).items():
+def _pictures(output: Path, name: str, reports: Reports, costs: Costs | None) -> Iterator[str]:
+    for title, file in draw(reports, costs, output, name).items():
         yield f"![{title}]({file})"
 
 

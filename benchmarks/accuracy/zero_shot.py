@@ -21,10 +21,10 @@ import srsly
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from benchmarks.accuracy.__main__ import RESULTS
 from benchmarks.accuracy.corpora import KEY, copied, corpus_settings, read_corpus
 from benchmarks.accuracy.gliner import GLiNERMethod, in_words
 from benchmarks.accuracy.methods import Method, SpacyMethod
+from benchmarks.accuracy.processes import RESULTS
 from benchmarks.accuracy.run import DEFAULT_THRESHOLD, chosen_threshold, metered, score
 from spacy_sener.corpora.segments import cut
 from spacy_sener.evaluation.markdown import table

@@ -9,10 +9,10 @@ import srsly
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import load_config, load_model_from_config
 
-from benchmarks.accuracy.__main__ import in_a_process
 from benchmarks.accuracy.corpora import KEY, CorpusSettings, read_corpus
 from benchmarks.accuracy.methods import SpacyMethod
 from benchmarks.accuracy.plans import group_names, plan, read_group
+from benchmarks.accuracy.processes import in_a_process
 from benchmarks.accuracy.run import Settings, at_threshold, chosen_threshold, run, score
 from benchmarks.machine import revision
 from tests.benchmarks.accuracy.learned import make_docs, write_corpus

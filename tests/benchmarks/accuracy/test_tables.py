@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import srsly
 
-from benchmarks.accuracy.__main__ import RESULTS, main
+from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.corpora import corpus_settings
 from benchmarks.accuracy.plans import group_names, plan, read_group
+from benchmarks.accuracy.processes import RESULTS
 from benchmarks.accuracy.run import Settings, score, write, write_problem
-from benchmarks.accuracy.tables import write_page
+from benchmarks.accuracy.tables import write_costs, write_page
 from tests.benchmarks.accuracy.learned import make_docs, write_corpus
 
 SIZES = {"count": 8, "tokens": 70, "longest": 11, "spans": 14}
@@ -22,7 +23,15 @@ CORPUS = {
     "lost_spans": 2,
     "problems": {"ends inside a token": 3},
 }
-COST = {"train_seconds": 90.0, "update_seconds": 0.5, "train_bytes": 2e9, "predict_bytes": 1e9}
+COSTS = {
+    "machine": {"CPU": "a processor"},
+    "updates": 40,
+    "methods": {
+        "sener": {"update_seconds": 0.25, "tokens_per_second": 2000.0, "bytes": 2e9},
+        "utc-ie": {"problem": "killed"},
+        "ner": {"update_seconds": 0.5, "tokens_per_second": 999.5, "bytes": 1.234e9},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +50,14 @@ def planned(data: Path, method: str, seed: int = 1) -> Settings:
 def write_report(output: Path, settings: Settings, **fields: object) -> None:
     figures = score(make_docs(), make_docs(), threshold=None, seconds=2.0)
     folder = output / "litbank" / settings.method / f"seed-{settings.seed}"
-    more = {"at_default": None, "cost": COST, "corpus": CORPUS, **fields}
+    more = {"at_default": None, "corpus": CORPUS, **fields}
     write({**figures, **more}, settings, folder)
     srsly.write_json(folder / "settings.json", vars(settings))
 
 
 def test_the_page_has_all_methods_and_the_runs_without_a_result(data: Path, tmp_path: Path):
     for seed in (1, 2):
-        slow = {**COST, "train_seconds": 60.0 * seed, "update_seconds": 0.25 * seed}
-        write_report(tmp_path, planned(data, "sener", seed), cost=slow)
+        write_report(tmp_path, planned(data, "sener", seed))
     others = {"at_default": {"f": 0.25}, "held_out": {"f": 0.75}}
     write_report(tmp_path, planned(data, "cnn-ner"), **others, threshold=0.35)
     killed = planned(data, "utc-ie")
@@ -64,13 +72,24 @@ def test_the_page_has_all_methods_and_the_runs_without_a_result(data: Path, tmp_
     assert f"| cnn-ner | 1 | 600 | {three} | {every} | {more} |" in lines
     assert "| PLACE | 4 | 100.00 ± 0.00 | 100.00 |" in lines
     assert "| Gold spans | 4 | 6 | 4 |" in lines
-    speed = round(sum(map(len, make_docs())) / 2)
-    assert f"| sener | 1.0 | 0.25 | {speed} | 2.00 |" in lines
-    assert f"| cnn-ner | 1.5 | 0.50 | {speed} | 2.00 |" in lines
     assert "- utc-ie: killed" in lines
     assert "2 more spans are cut through" in page
     assert "changed or left out: 3 ends inside a token." in page
     assert "Left out, as" not in page
+    assert "Costs" not in page
+
+
+def test_the_page_has_what_was_measured_of_the_costs(data: Path, tmp_path: Path):
+    for method in ("sener", "cnn-ner"):
+        write_report(tmp_path, planned(data, method))
+    write_costs(COSTS, tmp_path, "litbank", "peers")
+    page = write_page(tmp_path, "peers")
+    assert "Costs of 40 updates" in page
+    assert "(a processor)" in page
+    lines = page.splitlines()
+    assert "| sener | 0.25 | 2,000 | 2.00 |" in lines
+    assert "| ner | 0.50 | 1,000 | 1.23 |" in lines
+    assert "- utc-ie: killed" in lines
 
 
 def test_reports_of_other_settings_are_left_out_and_named(data: Path, tmp_path: Path):
@@ -91,6 +110,7 @@ def test_the_plots_are_on_the_page(data: Path, tmp_path: Path):
     pytest.importorskip("matplotlib")
     for method in ("sener", "cnn-ner"):
         write_report(tmp_path, planned(data, method))
+    write_costs(COSTS, tmp_path, "litbank", "peers")
     page = write_page(tmp_path, "peers")
     for kind in ("lengths", "cost"):
         assert f"](peers-litbank-{kind}.png)" in page
@@ -107,7 +127,7 @@ def test_there_is_no_page_of_less_than_two_methods(data: Path, tmp_path: Path):
 @pytest.mark.parametrize("group", group_names())
 def test_the_published_pages_are_those_of_the_published_reports(group: str, tmp_path: Path):
     pytest.importorskip("matplotlib")
-    for file in RESULTS.glob("*/*/seed-*/*.json"):
+    for file in [*RESULTS.glob("*/*/seed-*/*.json"), *RESULTS.glob("*/costs-*.json")]:
         copy = tmp_path / file.relative_to(RESULTS)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
