@@ -225,10 +225,14 @@ def test_window(labels: dict[str, dict[int, int]], window: int) -> None:
 
 def test_a_wide_table_has_bispa_on_a_gpu_only() -> None:
     model = "components.sener.model"
-    long, short = corpus({700: 10}, A={200: 9}), corpus({700: 10}, A={100: 9})
+    corpora = {
+        "long": corpus({700: 10}, A={100: 74, 200: 26}),
+        "some": corpus({700: 10}, A={100: 93, 200: 7}),
+        "short": corpus({700: 10}, A={100: 99, 200: 1}),
+    }
     chosen = {
         (name, gpu): values_of(Advisor(data, SMALL, gpu=gpu))
-        for name, data in (("long", long), ("short", short))
+        for name, data in corpora.items()
         for gpu in (False, True)
     }
     found = {
@@ -238,6 +242,8 @@ def test_a_wide_table_has_bispa_on_a_gpu_only() -> None:
     assert found == {
         ("long", False): (512, 0),
         ("long", True): (256, None),
+        ("some", False): (128, 1),
+        ("some", True): (256, None),
         ("short", False): (128, 1),
         ("short", True): (128, None),
     }
