@@ -227,7 +227,7 @@ def test_a_wide_table_has_bispa_on_a_gpu_only() -> None:
     model = "components.sener.model"
     corpora = {
         "long": corpus({700: 10}, A={100: 74, 200: 26}),
-        "some": corpus({700: 10}, A={100: 93, 200: 7}),
+        "some": corpus({700: 10}, A={100: 60}, B={100: 37, 200: 3}, C={100: 10, 200: 5}),
         "short": corpus({700: 10}, A={100: 99, 200: 1}),
     }
     chosen = {

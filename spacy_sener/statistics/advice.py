@@ -18,15 +18,15 @@ from .corpus import CorpusStatistics
 from .lengths import Lengths
 
 COMPONENT = "components.sener"
-# The windows to choose from, and which share of the spans is enough to stop at one: beyond 64, the
-# table costs more than a small encoder does, and each doubling more than doubles it.
-WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98}
+# The windows to choose from, and which share of the spans, and of those of each label that has
+# some, is enough to stop at one: beyond 64, the table costs more than a small encoder does, and
+# each doubling more than doubles it.
+WINDOWS = {16: (0.99, 0.8), 32: (0.99, 0.8), 64: (0.99, 0.8), 128: (0.98, 0.8)}
+LABEL_SPANS = 10
 # ... on a CPU, where a wider one does without BiSPA, which finds more of the shorter spans: that
 # gains on judgments, where 26 % of the spans are longer than 128 tokens, and loses on contracts,
-# where 7 % are.
-CPU_SHARE = 0.9
-# ... and which share of those of each label that has some spans.
-LABEL_SHARE, LABEL_SPANS = 0.75, 10
+# where 7 % are, of some labels a third.
+CPU_WINDOWS = WINDOWS | {128: (0.9, 0.5)}
 # ... and where none is enough. Without BiSPA one of 512 takes less time than one of 128 with it.
 CPU_WIDEST, GPU_WIDEST = 512, 256
 # How far the ends of longer spans may be apart, which are found by their ends: the default.
@@ -106,11 +106,10 @@ class Advisor:
     def window(self) -> int:
         """The narrowest that reaches enough spans, in all and of each label."""
         labels = [x for x in self.corpus.labels.values() if x.total() >= LABEL_SPANS]
-        windows = WINDOWS if self.gpu else {**WINDOWS, 128: CPU_SHARE}
-        for window, share in windows.items():
+        for window, (share, label_share) in (WINDOWS if self.gpu else CPU_WINDOWS).items():
             limit = window + 1
             if self.corpus.spans.share_within(limit) >= share and all(
-                lengths.share_within(limit) >= LABEL_SHARE for lengths in labels
+                lengths.share_within(limit) >= label_share for lengths in labels
             ):
                 return window
         return GPU_WIDEST if self.gpu else CPU_WIDEST
