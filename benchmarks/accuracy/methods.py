@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import (
     filter_spans,
@@ -20,10 +20,13 @@ from spacy.util import (
     load_model_from_config,
     registry,
 )
+from thinc.api import Config
 from tqdm import tqdm
 
 from benchmarks.accuracy.corpora import KEY, copied, cut
+from spacy_sener.cli.init_config import init_config_cli
 from spacy_sener.scores import span_scores
+from spacy_sener.sources import DEFAULT_SOURCE
 
 LOWEST_SCORE = 0.02
 """Down to which methods give their candidates."""
@@ -87,9 +90,13 @@ class SpacyMethod:
         """Of a component with a threshold. It is there once it is trained."""
         return "threshold" in self.nlp.pipeline[-1][1].cfg
 
+    def read_config(self, docs: Sequence[Doc]) -> Config:
+        """That which is trained on the documents."""
+        return load_config(self.config, overrides=self.overrides)
+
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """As `spacy train` does, but for the choice of a best state: the last one stays."""
-        config = load_config(self.config, overrides=self.overrides)
+        config = self.read_config(docs)
         if config["training"]["optimizer"]["@optimizers"] == "spacy-sener.AdamW.v1":
             steps = {"total_steps": updates, "warmup_steps": updates // 10}
             config["training"]["optimizer"] |= steps
@@ -133,6 +140,28 @@ class SpacyMethod:
                     if writer.cfg.get("spans_key") != KEY:
                         part.spans[KEY] = list(part.ents)
                 yield _joined(doc, parts)
+
+
+class InitConfigMethod(SpacyMethod):
+    """What `spacy sener init-config` writes for the documents, on a CPU.
+
+    Not its batches, as an update is of one document, nor its number of updates. encoder: as in
+    `spacy_sener.sources`.
+    """
+
+    def __init__(self, *, encoder: str = DEFAULT_SOURCE) -> None:
+        super().__init__(config="")
+        self.encoder = encoder
+
+    def read_config(self, docs: Sequence[Doc]) -> Config:
+        """The config that it writes. What it says of documents without spans is kept to as well."""
+        with TemporaryDirectory() as folder:
+            corpus, config = Path(folder) / "train.spacy", Path(folder) / "written.cfg"
+            DocBin(docs=docs).to_disk(corpus)
+            init_config_cli(config, corpus, encoder=self.encoder)
+            written = load_config(config)
+        self.empty = written["corpora"]["train"].get("empty", 1.0)
+        return written
 
 
 def _example(nlp: Language, doc: Doc) -> Example:

@@ -117,9 +117,9 @@ def _section(
     yield type_table(complete)
     if costs:
         yield (
-            f"Costs of {costs['updates']} updates and of reading some documents, measured one "
-            f"method after another on one thread ({costs['machine']['CPU']}); seconds are the "
-            "processor's, a GB is 1e9 bytes, of the peak in training and prediction:"
+            "Costs, measured one method after another on one thread of one machine "
+            f"({costs['machine']['CPU']}); seconds are the processor's, a GB is 1e9 bytes, of the "
+            "peak in training and prediction:"
         )
         yield cost_table(costs)
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -69,6 +70,16 @@ class Sure:
     def predict(self, docs: Sequence[Doc]) -> Iterator[Doc]:
         """The documents as they are."""
         yield from docs
+
+
+class Busy(Sure):
+    """A method that takes half a second to begin, and a twentieth for each update."""
+
+    def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
+        """Nothing is learned."""
+        end = time.process_time() + 0.5 + 0.05 * updates
+        while time.process_time() < end:
+            pass
 
 
 class Silent(Sure):

@@ -9,7 +9,14 @@ import srsly
 from spacy.tokens import Doc
 
 from benchmarks.accuracy.corpora import KEY
-from benchmarks.accuracy.methods import FOLDER, LOWEST_SCORE, SpacyMethod, shuffled, thinned
+from benchmarks.accuracy.methods import (
+    FOLDER,
+    LOWEST_SCORE,
+    InitConfigMethod,
+    SpacyMethod,
+    shuffled,
+    thinned,
+)
 from benchmarks.accuracy.suggesters import build_bounded_preset_suggester
 from spacy_sener.scores import span_scores
 from tests.benchmarks.accuracy.learned import make_docs
@@ -76,6 +83,33 @@ def test_a_seed_gives_one_result(name: str, tiny_encoder: Path):
         scores.append([span_scores(doc.spans[KEY]) for doc in predicted])
     assert scores[0] == scores[1]
     assert scores[0] != scores[2]
+
+
+def test_what_was_trained_is_read_with_another_table(tiny_encoder: Path):
+    docs = make_docs()
+    read_with = {"components.sener.model.span_window": 256}
+    first, second = make_method("sener", tiny_encoder), make_method("sener", tiny_encoder)
+    second.read_with = read_with
+    for method in (first, second):
+        method.train(docs, updates=2, seed=1)
+    models = [method.nlp.get_pipe("sener").model for method in (first, second)]
+    assert [model.attrs["span_window"] for model in models] == [128, 256]
+    one, other = (model.shims[0]._model.state_dict() for model in models)
+    assert one.keys() == other.keys()
+    assert all(one[name].equal(other[name]) for name in one)
+
+
+def test_a_method_as_init_config_writes_it(tiny_encoder: Path):
+    docs = [*make_docs(), *make_docs()]
+    for doc in docs[8:]:
+        doc.spans[KEY] = []
+    method = InitConfigMethod(encoder=str(tiny_encoder))
+    method.train(docs, updates=2, seed=1)
+    component = method.nlp.get_pipe("sener")
+    assert component.model.attrs["span_window"] == 16
+    assert (component.cfg["overlap"], component.cfg["labels_per_span"]) == ("nested", "one")
+    assert method.empty == 0.25
+    assert len(list(method.predict(docs))) == len(docs)
 
 
 def test_a_long_document_is_read_in_parts(tiny_encoder: Path):
