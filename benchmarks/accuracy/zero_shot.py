@@ -5,9 +5,9 @@
 The component gliner_multitask, and gliner's model with its own trainer, learn from the same
 segments of some corpora, each asked for the labels of its corpus; then both are asked for those of
 another corpus. Beside it stands how well the learned labels are found in other documents of those
-corpora. Ours is scored again after it has learned from what it found in texts of that
-corpus, whose annotations it is not shown. Thresholds: the default, and the one that is best on
-documents held out of training.
+corpora: those that the threshold was chosen on, so that it is a little high. Ours is scored again
+after it has learned from what it found in texts of that corpus, whose annotations it is not shown.
+Thresholds: the default, and the one that is best on documents held out of training.
 """
 
 import argparse
