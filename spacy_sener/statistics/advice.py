@@ -18,17 +18,14 @@ from .corpus import CorpusStatistics
 from .lengths import Lengths
 
 COMPONENT = "components.sener"
-# The windows to choose from, and which share of the spans, and of those of each label that has
-# some, is enough to stop at one: beyond 64, the table costs more than a small encoder does, and
-# each doubling more than doubles it.
-WINDOWS = {16: (0.99, 0.8), 32: (0.99, 0.8), 64: (0.99, 0.8), 128: (0.98, 0.8)}
-LABEL_SPANS = 10
-# ... on a CPU, where a wider one does without BiSPA, which finds more of the shorter spans: that
-# gains on judgments, where 26 % of the spans are longer than 128 tokens, and loses on contracts,
-# where 7 % are, of some labels a third.
-CPU_WINDOWS = WINDOWS | {128: (0.9, 0.5)}
-# ... and where none is enough. Without BiSPA one of 512 takes less time than one of 128 with it.
-CPU_WIDEST, GPU_WIDEST = 512, 256
+# The windows to choose from, and which share of the spans is enough to stop at one: beyond 64, the
+# table costs more than a small encoder does, and each doubling more than doubles it.
+WINDOWS = {16: 0.99, 32: 0.99, 64: 0.99, 128: 0.98}
+# ... and which share of those of each label that has some spans.
+LABEL_SHARE, LABEL_SPANS = 0.8, 10
+# ... and the one where none is enough. On a CPU one of 128 finds as many of the longer spans by
+# their ends as one of 512 that does without BiSPA: measured on judgments, where 26 % are longer.
+CPU_WIDEST, GPU_WIDEST = 128, 256
 # How far the ends of longer spans may be apart, which are found by their ends: the default.
 REACH = 512
 # Words in an update. On a GPU as in the paper: 16 documents of scholar-xl, of 433 words.
@@ -45,8 +42,8 @@ FILLED = 0.85
 # on where more are: measured on contracts and judgments.
 MANY_EMPTY, KEPT_EMPTY = 0.1, 0.25
 # Seconds of one core for the training of a piece in an encoder of 6 layers, 384 wide, and of a
-# token in the table (span_size 16, depth 1) of a window of 128, and (depth 0) of one of 512.
-PIECE_SECONDS, TOKEN_SECONDS, WIDEST_TOKEN_SECONDS = 1e-3, 1.1e-3, 0.5e-3
+# token in the table (span_size 16, depth 1) of a window of 128.
+PIECE_SECONDS, TOKEN_SECONDS = 1e-3, 1.1e-3
 # Pieces in a window: more than the least, where documents would else be read in many.
 MAX_PIECES = (2048, 4096, 8192)
 WIDTHS = {"mini|small|tiny|xs": 384, "large": 1024}
@@ -106,18 +103,13 @@ class Advisor:
     def window(self) -> int:
         """The narrowest that reaches enough spans, in all and of each label."""
         labels = [x for x in self.corpus.labels.values() if x.total() >= LABEL_SPANS]
-        for window, (share, label_share) in (WINDOWS if self.gpu else CPU_WINDOWS).items():
+        for window, share in WINDOWS.items():
             limit = window + 1
             if self.corpus.spans.share_within(limit) >= share and all(
-                lengths.share_within(limit) >= label_share for lengths in labels
+                lengths.share_within(limit) >= LABEL_SHARE for lengths in labels
             ):
                 return window
         return GPU_WIDEST if self.gpu else CPU_WIDEST
-
-    @property
-    def depth(self) -> int:
-        """BiSPA blocks on a CPU."""
-        return 0 if self.window == CPU_WIDEST else 1
 
     @cached_property
     def max_pieces(self) -> int:
@@ -196,8 +188,7 @@ class Advisor:
         scale = {384: 1, 768: 8, 1024: 28}
         width = min(scale, key=lambda known: abs(known - self.encoder.width))
         pieces = self._pieces_read(self.trained, self.max_pieces) / self.updates
-        token = TOKEN_SECONDS * (self.window / 128) ** 1.2 if self.depth else WIDEST_TOKEN_SECONDS
-        table = token / self.encoder.pieces_per_token
+        table = TOKEN_SECONDS * (self.window / 128) ** 1.2 / self.encoder.pieces_per_token
         again = 1.3 if self.recompute or pieces > self.max_pieces else 1
         return again * pieces * (PIECE_SECONDS * scale[width] + table)
 
@@ -223,10 +214,10 @@ class Advisor:
         reason = f"the longest span needs {spans.longest - 1} tokens"
         if n_over:
             reason = (
-                f"holds {100 * spans.share_within(limit):.1f} % of the spans; {n_over:,} are longer"
+                f"holds {100 * spans.share_within(limit):.1f} % of the spans; of {n_over:,} longer "
+                f"ones {n_over - spans.n_over(REACH + 1):,} can be found by their ends. A wider one "
+                "takes more time than it is worth"
             )
-            if self.window < REACH:
-                reason += ", and found by their ends. A wider one takes more time than it is worth"
         return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
 
     def _reach(self) -> Choice:
@@ -317,8 +308,7 @@ class Advisor:
         else:
             few = "a CPU does few updates: a smaller table, and little that regularises"
             yield Choice(f"{model}.span_size", 16, few)
-            wide = "no BiSPA, with which so wide a table would take several times the time"
-            yield Choice(f"{model}.depth", self.depth, few if self.depth else wide)
+            yield Choice(f"{model}.depth", 1, few)
             yield Choice(f"{model}.token_dropout", 0.1, few)
             yield Choice(f"{model}.span_dropout", 0.0, few)
             yield Choice(f"{model}.masking", 0.0, few)
