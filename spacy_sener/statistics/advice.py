@@ -213,10 +213,10 @@ class Advisor:
         n_over = spans.n_over(limit)
         reason = f"the longest span needs {spans.longest - 1} tokens"
         if n_over:
+            share, in_reach = spans.share_within(limit), n_over - spans.n_over(REACH + 1)
             reason = (
-                f"holds {100 * spans.share_within(limit):.1f} % of the spans; of {n_over:,} longer "
-                f"ones {n_over - spans.n_over(REACH + 1):,} can be found by their ends. A wider one "
-                "takes more time than it is worth"
+                f"holds {100 * share:.1f} % of the spans; of {n_over:,} longer ones {in_reach:,} "
+                "can be found by their ends. A wider one takes more time than it is worth"
             )
         return Choice(f"{COMPONENT}.model.span_window", self.window, reason)
 
