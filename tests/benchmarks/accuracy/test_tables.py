@@ -32,6 +32,9 @@ COSTS = {
     },
 }
 
+LONGER = RESULTS.with_name("accuracy-longer")
+"""Of more updates than corpora.yml has."""
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -122,14 +125,17 @@ def test_there_is_no_page_of_less_than_two_methods(data: Path, tmp_path: Path):
     assert not list(tmp_path.glob("*.*"))
 
 
+@pytest.mark.parametrize("results", [RESULTS, LONGER], ids=lambda folder: folder.name)
 @pytest.mark.parametrize("group", group_names())
-def test_the_published_pages_are_those_of_the_published_reports(group: str, tmp_path: Path):
+def test_the_published_pages_are_those_of_the_published_reports(
+    group: str, results: Path, tmp_path: Path
+):
     pytest.importorskip("matplotlib")
-    for file in [*RESULTS.glob("*/*/seed-*/*.json"), *RESULTS.glob("*/costs-*.json")]:
-        copy = tmp_path / file.relative_to(RESULTS)
+    for file in [*results.glob("*/*/seed-*/*.json"), *results.glob("*/costs-*.json")]:
+        copy = tmp_path / file.relative_to(results)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-    published = RESULTS / f"{group}.md"
+    published = results / f"{group}.md"
     assert write_page(tmp_path, group) == (published.read_text() if published.exists() else None)
 
 
