@@ -9,6 +9,7 @@ not changed since it was made is not repeated.
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from tqdm import tqdm
 
@@ -26,8 +27,8 @@ def main() -> None:
     entries = chosen_methods(options, arguments)
     if other_budget(arguments) and arguments.output == RESULTS:
         options.error(
-            "--updates is not what corpora.yml has: give an --output, as the reports would take "
-            f"the place of those in {RESULTS}"
+            "--updates or --documents is not what corpora.yml has: give an --output, as the "
+            f"reports would take the place of those in {RESULTS}"
         )
     due = plans(arguments, entries)
     failed = []
@@ -44,21 +45,24 @@ def main() -> None:
 
 
 def other_budget(arguments: argparse.Namespace) -> bool:
-    """Whether another number of updates is asked for than some corpus has."""
-    asked, settings = arguments.updates, corpus_settings()
-    return asked is not None and any(settings[name].updates != asked for name in arguments.corpora)
+    """Whether other numbers of updates or documents are asked for than some corpus has."""
+    settings = [corpus_settings()[name] for name in arguments.corpora]
+    return any(arguments.updates not in (None, each.updates) for each in settings) or any(
+        arguments.documents not in (None, each.train) for each in settings
+    )
 
 
 def plans(arguments: argparse.Namespace, entries: dict[str, Entry]) -> list[Settings]:
     """The runs that are asked for and not done, seed by seed."""
+    settings = corpus_settings()
     asked = [
         plan(
             arguments.data / corpus,
-            corpus_settings()[corpus],
+            replace(settings[corpus], train=arguments.documents or settings[corpus].train),
             name,
             entry,
             seed=seed,
-            updates=arguments.updates or corpus_settings()[corpus].updates,
+            updates=arguments.updates or settings[corpus].updates,
         )
         for seed in arguments.seeds
         for corpus in arguments.corpora
@@ -72,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     options = shared_options("python -m benchmarks.accuracy", __doc__)
     options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="a run each")
     options.add_argument("--updates", type=int, help="in place of those in corpora.yml")
+    options.add_argument("--documents", type=int, help="to train on, likewise")
     options.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread")
     return options
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ def is_current(settings: Mapping[str, Any], entry: Entry, corpus: CorpusSettings
 
     settings: a `Settings` as it was written.
     """
-    expected = {**_program(entry), "corpus_settings": asdict(corpus)}
+    train = settings["corpus_settings"]["train"]
+    expected = {**_program(entry), "corpus_settings": asdict(replace(corpus, train=train))}
     return expected.items() <= settings.items() and (
         _config(entry).items() <= settings["checksums"].items()
     )

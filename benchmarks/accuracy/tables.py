@@ -1,6 +1,6 @@
 """The reports of a group of methods on one page, in Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -130,7 +130,8 @@ def micro_table(reports: Reports) -> str:
         [
             escape(name),
             len(each),
-            ", ".join(map(str, sorted({report["updates"] for report in each}))),
+            _values(report["updates"] for report in each),
+            _values(report["corpus"]["segments"]["count"] for report in each),
             *(spread([report["micro"][key] for report in each]) for key in "prf"),
             _interval(each),
             _types_found(each),
@@ -141,7 +142,7 @@ def micro_table(reports: Reports) -> str:
         ]
         for name, each in reports.items()
     ]
-    header = ["Method", "Seeds", "Updates", "P", "R", "F", "95 % of F", "Types"]
+    header = ["Method", "Seeds", "Updates", "Segments", "P", "R", "F", "95 % of F", "Types"]
     return table([*header, "F at 0.5", "F held out", "Threshold"], rows)
 
 
@@ -224,6 +225,10 @@ def _problems(reports: Reports) -> Iterator[str]:
 def _pictures(output: Path, name: str, reports: Reports, costs: Costs | None) -> Iterator[str]:
     for title, file in draw(reports, costs, output, name).items():
         yield f"![{title}]({file})"
+
+
+def _values(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(numbers))))
 
 
 def _interval(reports: Sequence[Report]) -> str:

@@ -70,8 +70,8 @@ def test_the_page_has_all_methods_and_the_runs_without_a_result(data: Path, tmp_
     every, none = "100.00 to 100.00 | 5 of 5", "- | - | none"
     three, more = "100.00 | 100.00 | 100.00", "25.00 | 75.00 | 0.35"
     two = three.replace("100.00", "100.00 ± 0.00")
-    assert f"| sener | 2 | 600 | {two} | {every} | {none} |" in lines
-    assert f"| cnn-ner | 1 | 600 | {three} | {every} | {more} |" in lines
+    assert f"| sener | 2 | 600 | 8 | {two} | {every} | {none} |" in lines
+    assert f"| cnn-ner | 1 | 600 | 8 | {three} | {every} | {more} |" in lines
     assert "| PLACE | 4 | 100.00 ± 0.00 | 100.00 |" in lines
     assert "| Gold spans | 4 | 6 | 4 |" in lines
     assert "- utc-ie: killed" in lines
@@ -139,10 +139,24 @@ def test_the_published_pages_are_those_of_the_published_reports(
     assert write_page(tmp_path, group) == (published.read_text() if published.exists() else None)
 
 
+def test_runs_on_more_documents_are_shown_with_the_segments_they_had(data: Path, tmp_path: Path):
+    more = replace(corpus_settings()["litbank"], train=99)
+    entry = read_group("peers")["ner"]
+    larger = {**CORPUS, "segments": {**SIZES, "count": 1234}}
+    of_more = plan(data / "litbank", more, "ner", entry, seed=1, updates=600)
+    write_report(tmp_path, planned(data, "sener"))
+    write_report(tmp_path, of_more, corpus=larger)
+    page = write_page(tmp_path, "peers")
+    assert page is not None
+    assert "| sener | 1 | 600 | 8 |" in page
+    assert "| ner | 1 | 600 | 1234 |" in page
+
+
+@pytest.mark.parametrize("option", ["--updates", "--documents"])
 def test_another_budget_does_not_replace_what_is_published(
-    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    option: str, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    command = ["accuracy", str(data), "--corpora", "litbank", "--updates", "3"]
+    command = ["accuracy", str(data), "--corpora", "litbank", option, "3"]
     monkeypatch.setattr("sys.argv", command)
     with pytest.raises(SystemExit):
         main()
