@@ -82,7 +82,8 @@ class GoldCount:
     def warning(self) -> str | None:
         """One sentence on the spans that have no cell in the table, or None."""
         setting = "span_window" if self.reach == self.span_window else "reach"
-        return left_out_warning(self.left_out, f" ({setting} = {self.reach})")
+        limit = f" ({setting} = {self.reach})" if self.left_out[TOO_LONG] else ""
+        return left_out_warning(self.left_out, limit)
 
 
 def left_out_warning(left_out: Counter[str], limit: str = "") -> str | None:

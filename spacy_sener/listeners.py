@@ -20,7 +20,9 @@ def require_vectors(tok2vec: Model[Any, Any], docs: Sequence[Doc]) -> None:
         if isinstance(node, Tok2VecListener):
             has_vectors = all(doc.tensor.size for doc in docs if len(doc))
         elif isinstance(node, TransformerListener):
-            has_vectors = all(doc._.trf_data is not None for doc in docs if len(doc))
+            # A process in which no transformer was made does not know the attribute.
+            is_known = Doc.has_extension("trf_data")
+            has_vectors = is_known and all(doc._.trf_data is not None for doc in docs if len(doc))
         else:
             continue
         if not has_vectors:

@@ -22,7 +22,7 @@ Prompted = tuple[Doc, Prompt]
 
 
 class TaskTooLongError(ValueError):
-    """No label fits beside a task into half of a window."""
+    """A label does not fit beside a task into half of a window, and would without it."""
 
 
 SHORT_WINDOWS_PIECES = 2048
@@ -229,21 +229,22 @@ class _Frame:
 
     def _passes(self, max_pieces: int) -> Iterator[tuple[int, int]]:
         """Ranges of labels that can be asked together."""
-        room = max_pieces // 2 - 2 - len(self.task.ids)  # [CLS] and the end of the labels
-        if room < 1:
-            raise TaskTooLongError(
-                f"The task {_shortened(self.prompt.task)} has {len(self.task.ids)} word pieces, "
-                f"and no label fits beside it into half of max_pieces = {max_pieces}. Shorten the "
-                "task, or set max_pieces to more."
-            )
+        most = max_pieces // 2 - 2  # [CLS] and the end of the labels
+        room = most - len(self.task.ids)
         begin = n_pieces = 0
         for i, reading in enumerate(self.prompt.readings):
             size = len(self.label_ids[reading])
-            if size > room:
+            if size > most:
                 raise ValueError(
                     f"The label {_shortened(reading)} has {size} word pieces with its marker, "
-                    f"but no more than {room} fit into half of max_pieces = {max_pieces}, beside "
-                    f"{len(self.task.ids)} of the task. Shorten it, or set max_pieces to more."
+                    f"but no more than {most} fit into half of max_pieces = {max_pieces}. Shorten "
+                    "it, or set max_pieces to more."
+                )
+            if size > room:
+                raise TaskTooLongError(
+                    f"The task {_shortened(self.prompt.task)} has {len(self.task.ids)} word "
+                    f"pieces, and the label {_shortened(reading)} does not fit beside it into half "
+                    f"of max_pieces = {max_pieces}. Shorten the task, or set max_pieces to more."
                 )
             if n_pieces + size > room:
                 yield begin, i

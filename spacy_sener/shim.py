@@ -330,16 +330,15 @@ class TorchShim(Shim):
         for name, p in params.items():
             # thinc has no arrays without dimensions, hence the flat view.
             flat, d_flat = p.data.reshape(-1), p.grad.reshape(-1)  # type: ignore[union-attr]  # there is one
-            key = TorchKey((self.id, name))
-            key.take = partial(self._take, name=name, is_last=name == last)
-            scale = {}
-            if self._in_encoder(name) and self.encoder_rate != 1:
-                if isinstance(optimizer, Optimizer):
-                    scale = {"lr_scale": self.encoder_rate}
-                else:
-                    # `nlp.rehearse` gathers what an optimizer is to update later, at its full rate:
-                    # too much for the encoder, so one other than AdamW gets a copy.
-                    flat = flat.clone()
+            key = (self.id, name)
+            is_slow = self._in_encoder(name) and self.encoder_rate != 1
+            scale = {"lr_scale": self.encoder_rate} if is_slow else {}
+            if not isinstance(optimizer, Optimizer):
+                # `nlp.rehearse` gathers what an optimizer is to update later, at its full rate: too
+                # much for the encoder, so one other than AdamW gets a copy.
+                flat, scale = flat.clone() if is_slow else flat, {}
+                key = TorchKey(key)
+                key.take = partial(self._take, name=name, is_last=name == last)
             weights, _ = optimizer(key, _as_xp(flat), _as_xp(d_flat), **scale)
             p.data.copy_(xp2torch(weights, device=p.device).view_as(p))
 

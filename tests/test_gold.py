@@ -151,6 +151,14 @@ def test_the_warning_counts_each_reason() -> None:
     assert "span_window = 2" in message
 
 
+def test_the_warning_names_a_setting_only_where_that_is_why() -> None:
+    count = GoldCount(2, 2)
+    count.add(make_example(["ab", "\n"], [(1, 1, "A")]), "sc")
+    message = count.warning()
+    assert message is not None
+    assert "1 made of whitespace only. In" in message
+
+
 def test_nothing_left_out_no_warning() -> None:
     count = GoldCount(2, 2)
     count.add(make_example(["a", "b", "c"], [(0, 2, "A")]), "sc")

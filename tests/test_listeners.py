@@ -1,5 +1,7 @@
 """A span table that listens says so where nobody speaks, in place of finding nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,14 @@ def test_it_asks_for_what_it_listens_to(nlp: Language) -> None:
     nlp.replace_listeners(speaker, "sener", ["model.tok2vec"])
     with nlp.select_pipes(enable=["sener"]):
         assert found(nlp) == expected
+
+
+def test_a_process_that_never_had_a_transformer_says_so(nlp: Language, tmp_path: Path) -> None:
+    speaker = nlp.pipe_names[0]
+    nlp.to_disk(tmp_path)
+    program = f"import spacy; spacy.load({str(tmp_path)!r}, exclude={speaker!r})({TEXT!r})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "ValueError: The span table listens to" in result.stderr
 
 
 def test_nothing_is_rehearsed_of_no_vectors(nlp: Language) -> None:

@@ -1,10 +1,12 @@
 """The torch module inside a thinc model, against updates computed by hand in float64."""
 
 import copy
+import gc
 import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -113,6 +115,17 @@ def test_gradients_may_reach_the_optimizer_later(make_optimizer: Callable[[], Op
     with once.use_params(optimizers[0].averages), gathering.use_params(optimizers[1].averages):
         for name, expected in weights(once).items():
             np.testing.assert_array_equal(weights(gathering)[name], expected, err_msg=name)
+
+
+def test_an_optimizer_of_thinc_keeps_no_network_alive() -> None:
+    shim, optimizer = make_shim(), Adam(0.1)
+    backprop(shim)
+    shim.finish_update(optimizer)
+    network = weakref.ref(shim.module)
+    assert optimizer.mom1
+    del shim
+    gc.collect()
+    assert network() is None
 
 
 def test_an_optimizer_of_thinc_trains_the_encoder_at_a_share_of_its_rate() -> None:

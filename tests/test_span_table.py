@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from thinc.api import Adam
 
 from spacy_sener.optimizers import build_adamw_v1
 
@@ -222,3 +223,14 @@ def test_documents_without_text_train() -> None:
         assert np.isfinite(nlp.update([*odd, *examples(nlp)], sgd=optimizer)["sener"])
         assert nlp.update(odd, sgd=optimizer)["sener"] == 0.0
         assert nlp.update(odd[:1], sgd=optimizer)["sener"] == 0.0
+
+
+def test_rehearsal_drops_what_it_is_told_to() -> None:
+    """Of the tok2vec, and not what an update before it dropped."""
+    nlp = pipeline(shared=False)
+    sener: Any = nlp.get_pipe("sener")
+    still = Adam(0.0)
+    nlp.resume_training(sgd=still)
+    nlp.update(examples(nlp), drop=0.5, sgd=still)
+    assert sener.rehearse(examples(nlp))["sener"] == pytest.approx(0, abs=1e-9)
+    assert sener.rehearse(examples(nlp), drop=0.5)["sener"] > 1e-3

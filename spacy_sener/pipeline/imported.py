@@ -9,6 +9,8 @@ from spacy.language import Language
 
 from ..checkpoints import load_sener_checkpoint
 from ..encoders import encoder_spec, own_spec
+from ..nn.encoder import ArrowEncoder
+from ..nn.position_table import position_capacity
 from ..nn.sener import SeNER
 from ..shim import torch_shim
 from ..sources import resolve_source
@@ -44,12 +46,13 @@ def pipeline_from_checkpoint(
         piece_window=piece_window,
     )
     nlp = spacy.blank(lang)
-    config = {**_RELEASED, "model": _model_config(module)}
+    max_pieces = _max_pieces(module.encoder)
+    config = {**_RELEASED, "max_pieces": max_pieces, "model": _model_config(module)}
     sener = cast(Any, nlp.add_pipe("sener", config=config))
     for label in labels:
         sener.add_label(label)
     shim = torch_shim(sener.model)
-    spec = {**encoder_spec(encoder, RELEASED_MAX_PIECES), "n_labels": len(labels)}
+    spec = {**encoder_spec(encoder, max_pieces), "n_labels": len(labels)}
     spec = own_spec(spec, module.encoder)
     # Built anew from the config, so that what is saved is known to load.
     built = shim.build(spec)
@@ -59,11 +62,12 @@ def pipeline_from_checkpoint(
     return nlp
 
 
-_RELEASED = {
-    "max_pieces": RELEASED_MAX_PIECES,
-    "overlap": "released",
-    "labels_per_span": "one",
-}
+_RELEASED = {"overlap": "released", "labels_per_span": "one"}
+
+
+def _max_pieces(encoder: ArrowEncoder) -> int:
+    """As many as were trained with, or as the encoder has positions for, if they are fewer."""
+    return min(RELEASED_MAX_PIECES, position_capacity(encoder.config) or RELEASED_MAX_PIECES)
 
 
 def _model_config(module: SeNER) -> dict[str, Any]:

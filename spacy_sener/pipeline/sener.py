@@ -271,6 +271,7 @@ class SeNER(SafePipe):
         self,
         examples: Iterable[Example],
         *,
+        drop: float = 0.0,
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
         **config: Any,
@@ -280,7 +281,8 @@ class SeNER(SafePipe):
         It learns as in `update`, with the earlier model's probabilities in the place of gold, but
         from the table alone: longer spans, and the loss of the boundaries, have no part in it. What
         `losses` takes is the sum of the squared differences of the spans' probabilities, mean over
-        the documents; it is 0 where nothing has changed.
+        the documents; it is 0 where nothing has changed, and nothing is dropped or masked. drop: as
+        in `update`.
 
         Does nothing before `nlp.resume_training()`.
         """
@@ -288,6 +290,7 @@ class SeNER(SafePipe):
         if self._rehearsal_model is None:
             return losses
         examples, losses = begin_update(self, examples, losses, method="rehearse")
+        set_dropout_rate(self.model, drop)
         docs = [example.predicted for example in examples]
         bands, backprop = self.model.begin_update(docs)
         gradients: list[Any] = []

@@ -116,6 +116,16 @@ def test_what_is_asked_must_make_sense(gliner: Any, docs: list[Doc]) -> None:
         gliner.classify(docs, ["art", "law " * 100])
 
 
+def test_any_number_of_classes(tiny_encoder: Path) -> None:
+    """Also one that leaves a piece or two beside the task, which "match" is longer than."""
+    nlp = marking_pipeline(tiny_encoder, max_pieces=160)
+    gliner, docs = component(nlp), [nlp.make_doc(BORN)]
+    for n_classes in range(1, 60):
+        labels = [f"a{i}" for i in range(n_classes - 1)]
+        (found,) = gliner.classify(docs, [*labels, ALONE], multi=True)
+        assert list(found) == [ALONE]
+
+
 def test_more_classes_than_a_window_holds(tiny_encoder: Path) -> None:
     """A word of the task is marked for what it is, in whatever pass it stands."""
     nlp = marking_pipeline(tiny_encoder, max_pieces=256)

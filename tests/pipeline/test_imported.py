@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
@@ -81,6 +82,26 @@ def test_an_imported_pipeline_trains_on(golden: Path, tmp_path: Path) -> None:
     fix_random_seed(0)  # its dropouts are those of the paper
     history = [nlp.update([example], sgd=optimizer)["sener"] for _ in range(30)]
     assert sum(history[-5:]) < 0.9 * sum(history[:5])
+
+
+def test_an_encoder_that_ends_somewhere_reads_windows_that_fit(
+    golden: Path, tmp_path: Path
+) -> None:
+    """The checkpoint of a case, over an encoder that has a vector for each of 64 positions, too."""
+    about = json.loads((golden / "case_01.json").read_text())
+    config = {**about["encoder"], "position_biased_input": True, "max_position_embeddings": 64}
+    encoder = save_encoder(tmp_path / "encoder", {**config, "max_relative_positions": 512})
+    weights = torch.load(golden / "case_01.pth", weights_only=True)
+    of_positions = "module.base_model.model.pretrain_model.embeddings.position_embeddings.weight"
+    weights[of_positions] = torch.zeros(64, config["hidden_size"])
+    torch.save(weights, tmp_path / "case.pth")
+    arguments = ["import-checkpoint", str(tmp_path / "case.pth"), str(tmp_path / "out")]
+    options = ["--encoder", str(encoder), "--labels", "a,b,c", "--span-window", "16"]
+    result = CliRunner().invoke(app, [*arguments, *options])
+    assert result.exit_code == 0, result.output
+    nlp = spacy.load(tmp_path / "out")
+    assert nlp.config["components"]["sener"]["max_pieces"] == 64
+    assert len(nlp("17 " * 200)) == 200
 
 
 @pytest.mark.parametrize(
