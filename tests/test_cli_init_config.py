@@ -73,7 +73,9 @@ def test_a_config_that_trains_on_segments_of_long_documents(
     doc.spans["mine"] = [Span(doc, i, i + 2, "PERSON") for i in starts]
     train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
     DocBin(docs=[doc]).to_disk(train)
-    DocBin(docs=[doc[:22].as_doc()]).to_disk(dev)
+    short = doc[:22].as_doc()
+    short.spans["mine"] = [Span(short, 0, 2, "PERSON")]
+    DocBin(docs=[short]).to_disk(dev)
     path, out = tmp_path / "my.cfg", tmp_path / "out"
     options = ["--corpus", train, "--dev", dev, "--encoder", tiny_encoder, "--spans-key", "mine"]
     result = run("sener", "init-config", path, *options)
@@ -119,6 +121,7 @@ def test_a_config_on_the_screen(corpus_path: Path, tiny_encoder: Path) -> None:
     ("options", "message"),
     [
         (["--labels", "PERSON"], "The corpus also has the label(s) ['JOB']"),
+        (["--labels", "PERSON"], "One with a comma cannot be named here: leave --labels out"),
         (["--labels", "PERSON,JOB,PLACE"], "No span has the label(s) ['PLACE']"),
         (["--spans-key", "other"], "Keys that have some: 'mine', 'sc'; name it with --spans-key"),
         (["--spans-key", "my:key"], "--spans-key should be without ':'"),
@@ -134,6 +137,23 @@ def test_what_cannot_be(
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert not path.exists()
+
+
+def test_data_to_evaluate_on_that_cannot_be(corpus_path: Path, tmp_path: Path) -> None:
+    """What training would only show as an F of 0."""
+    doc = spacy.blank("en").make_doc(TEXTS[0])
+    doc.spans["sc"] = []
+    DocBin(docs=[doc]).to_disk(tmp_path / "bare.spacy")
+    (tmp_path / "dev.jsonl").write_text("{}")
+    for name, message in [
+        ("bare.spacy", "has no annotation in doc.spans['sc']"),
+        ("dev.jsonl", "is no .spacy file. Make one of it: python -m spacy sener convert"),
+    ]:
+        options = ["--corpus", corpus_path, "--dev", tmp_path / name]
+        result = run("sener", "init-config", tmp_path / "my.cfg", *options)
+        assert result.exit_code == 1
+        assert message in " ".join(result.output.split())
+    assert not (tmp_path / "my.cfg").exists()
 
 
 def test_what_a_config_cannot_say(tiny_encoder: Path, tmp_path: Path) -> None:

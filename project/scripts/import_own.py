@@ -43,8 +43,17 @@ def main(
     lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
     share: Annotated[float, typer.Option(help="Share of the texts that is held out")] = 0.2,
     seed: Annotated[int, typer.Option(help="Another seed holds out other texts")] = 0,
+    package_name: Annotated[
+        str, typer.Option(help="Of what is trained, in the end")
+    ] = "own_blocks",
 ) -> None:
     """Convert TRAIN and DEV. Documents of TRAIN whose text is in DEV as well are left out."""
+    if not package_name.isidentifier():  # as spaCy demands, when all is trained
+        msg.fail(
+            f"own_name is {package_name!r}: a package needs a name of letters, digits and _, "
+            "that begins with no digit",
+            exits=1,
+        )
     given = read(dev, record_format, lang) if dev else []
     docs = read(train, record_format, lang)
     try:

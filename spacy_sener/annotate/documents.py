@@ -109,7 +109,7 @@ def _read_items(file: Path, place: str, text_key: str) -> Iterator[Item]:
     number = 0
     try:
         if plain_suffix(file) == ".txt":
-            yield Item(place, {text_key: read_text(file)})
+            yield _text_item(file, place, text_key)
         elif plain_suffix(file) == ".parquet":
             for number, row in enumerate(read_rows(file, text_key), 1):
                 content = row if isinstance(row, dict) else Unreadable(row)
@@ -124,6 +124,13 @@ def _read_items(file: Path, place: str, text_key: str) -> Iterator[Item]:
         yield Item(
             f"{place}:{number + 1}", Unreadable(f"nothing can be read from here on: {error}")
         )
+
+
+def _text_item(file: Path, place: str, text_key: str) -> Item:
+    try:
+        return Item(place, {text_key: read_text(file)})
+    except ValueError as error:
+        return Item(place, Unreadable(str(error)))
 
 
 def _size(value: Any) -> int:

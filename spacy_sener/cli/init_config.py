@@ -15,6 +15,7 @@ from spacy.util import dot_to_object, load_config_from_str, load_model_from_conf
 from thinc.api import Config
 
 from ..corpora.files import check_file, create_text
+from ..evaluation.predictions import require_spans
 from ..printable import printable
 from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
@@ -121,6 +122,8 @@ def init_config_cli(
         names = None if labels is None else [label.strip() for label in labels.split(",")]
         statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
+        if dev is not None:
+            require_spans(dev, spans_key)
         source = encoder or (GPU_SOURCE if gpu else DEFAULT_SOURCE)
         looked_at = Encoder.look_at(source, statistics.words)
         choices = list(Advisor(statistics, looked_at, gpu).choices())
@@ -190,7 +193,8 @@ def check_labels(corpus: CorpusStatistics, labels: Sequence[str] | None) -> None
     if others_found := sorted(found - set(labels)):
         raise ValueError(
             f"The corpus also has the label(s) {others_found}. Name them, too, or take them out of "
-            "the data: training stops at a label that it does not know."
+            "the data: training stops at a label that it does not know. (One with a comma cannot "
+            "be named here: leave --labels out.)"
         )
 
 

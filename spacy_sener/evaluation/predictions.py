@@ -70,7 +70,7 @@ def require_spans(data_path: Path, spans_key: str) -> int:
         docs = doc_bin.get_docs(vocab)
         with damage_named(path):
             while spans_key not in keys and (doc := next(docs, None)) is not None:
-                keys.update(doc.spans)
+                keys.update(key for key, group in doc.spans.items() if group)
     if spans_key not in keys:
         raise ValueError(_no_spans(f"{data_path} has no annotation in", spans_key, keys))
     return n_documents

@@ -62,6 +62,9 @@ class SpanTable(nn.Module):
             raise ValueError(f"span_window is {span_window} tokens, must be 0 or more")
         if not 0 <= depth <= MAX_DEPTH:
             raise ValueError(f"depth is {depth} blocks, must be from 0 to {MAX_DEPTH}")
+        for name, rate in [("token_dropout", token_dropout), ("span_dropout", span_dropout)]:
+            if not 0 <= rate < 1:
+                raise ValueError(f"{name} is {rate}, must be 0 or more and below 1")
         if reach < 0:
             raise ValueError(f"reach is {reach} tokens, must be 0 or more")
         if reach > span_window and not boundaries:

@@ -92,7 +92,7 @@ def check_presence(corpus: CorpusStatistics) -> Iterator[Finding]:
         keys = ", ".join(f"'{key}' ({m:,})" for key, m in corpus.other_keys.most_common())
         text += f" There are some under {keys}: give that key as --spans-key, and to the component."
     if corpus.ents:
-        text += f" doc.ents has {corpus.ents:,}: copy them, doc.spans['sc'] = list(doc.ents)."
+        text += f" doc.ents has {corpus.ents:,}: `spacy sener convert` makes spans of them."
     yield Finding("fail", text)
 
 

@@ -99,6 +99,7 @@ def train(
         for _, pipe in nlp.pipeline:
             if isinstance(pipe, SafePipe):  # one that is sourced was not initialized
                 pipe.warn_unscored(nlp)
+        _check_gold(nlp, config, settings)
         log_step, finish_log = settings["logger"](nlp, stdout, stderr)
     try:
         with stopping() as stopped:
@@ -135,6 +136,21 @@ def _check_schedule(settings: dict[str, Any]) -> None:
             "same value.",
             stacklevel=3,
         )
+
+
+def _check_gold(nlp: Language, config: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Warn where the best state is that of the highest F, and no document has spans to find."""
+    (dev_corpus,) = resolve_dot_names(config, [settings["dev_corpus"]])
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, SafePipe)]
+    for pipe in pipes:
+        is_scored = settings["score_weights"].get(f"spans_{pipe.key}_f")
+        if is_scored and not any(each.reference.spans.get(pipe.key) for each in dev_corpus(nlp)):
+            warnings.warn(
+                f"[{settings['dev_corpus']}] has no spans in doc.spans['{pipe.key}']: every F of "
+                f"'{pipe.name}' will be 0, and which state is the best is decided without it. Look "
+                "at paths.dev, which should be a .spacy file, and at the key.",
+                stacklevel=3,
+            )
 
 
 def _steps(

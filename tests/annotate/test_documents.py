@@ -62,8 +62,8 @@ def test_what_cannot_be_read_stops_nothing_else(
     assert cut == f"a.jsonl.gz:{n_before + 1}"
     assert n_before > 10
     assert "truncated or damaged" in unreadable[cut]
-    assert "not UTF-8" in unreadable["b.txt:1"]
-    assert "longer than 40" in unreadable["c.txt:1"]
+    assert "not UTF-8" in unreadable["b.txt"]
+    assert "longer than 40" in unreadable["c.txt"]
     assert unreadable["d.jsonl:2"] == "the line is too long"
     assert [item.content for item in found if item.place in ("d.jsonl:1", "d.jsonl:3")] == [
         b"x" * 38 + b"\n",

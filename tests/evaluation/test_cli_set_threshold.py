@@ -8,6 +8,7 @@ import spacy
 import srsly
 from full_disk import largest_file
 from spacy.cli._util import app
+from spacy.tokens import DocBin
 from spacy.training import Corpus
 from spacy.util import load_config
 from typer.testing import CliRunner, Result
@@ -71,6 +72,13 @@ def test_what_has_no_threshold_stays(sener: Path, data: Path, tmp_path: Path) ->
     result = command(model, data, "--spans-key", "other")
     assert result.exit_code == 1
     assert "doc.spans['other']" in result.output
+    docs = [example.reference for example in Corpus(data)(spacy.blank("en"))]
+    for doc in docs:
+        doc.spans["sc"] = []
+    DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
+    result = command(model, tmp_path / "bare.spacy")
+    assert result.exit_code == 1
+    assert "has no annotation in doc.spans['sc']" in " ".join(result.output.split())
     spacy.blank("en").to_disk(tmp_path / "blank")
     result = command(tmp_path / "blank", data)
     assert result.exit_code == 1

@@ -249,7 +249,11 @@ def test_impossible_priors_are_refused(prior: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"columns": "both"}, {"span_size": 7}, {"span_window": -1}, {"depth": -1}]
+    "option",
+    [
+        *({"columns": "both"}, {"span_size": 7}, {"span_window": -1}, {"depth": -1}),
+        *({"token_dropout": 1.0}, {"span_dropout": -0.5}),
+    ],
 )
 def test_wrong_settings_are_named(option: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):

@@ -45,6 +45,33 @@ def test_a_key_without_a_weight(
     assert all("Set spans_mine_f = 1.0 there" in text for text in found)
 
 
+@pytest.mark.parametrize(
+    ("key", "weights", "n_told"),
+    [
+        ("mine", {"spans_mine_f": 1.0}, 0),
+        ("sc", {"spans_sc_f": 1.0}, 1),
+        ("sc", {"spans_sc_f": None}, 0),
+    ],
+)
+def test_data_to_evaluate_on_without_spans(
+    key: str,
+    weights: dict[str, Any],
+    n_told: int,
+    corpus: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+) -> None:
+    nlp = initialize(blank(spans_key=key), tiny_encoder, example(key=key))
+    nlp.config["corpora"]["train"]["path"] = nlp.config["corpora"]["dev"]["path"] = str(corpus)
+    nlp.config["training"] |= {"max_steps": 1, "eval_frequency": 1, "score_weights": weights}
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        train(nlp, tmp_path)
+    told = [str(each.message) for each in found if "every F of 'sener' will be 0" in str(each)]
+    assert len(told) == n_told
+    assert all("[corpora.dev] has no spans in doc.spans['sc']" in text for text in told)
+
+
 def test_a_component_from_elsewhere(corpus: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     """It is not initialized, and trained all the same."""
     source = initialize(blank(spans_key="mine"), tiny_encoder, example(key="mine"))

@@ -46,6 +46,7 @@ def test_texts_of_the_development_file_are_left_out(
     [
         (1, None, {}, "two parts need two different documents"),
         (3, None, {"share": 2.0}, "should lie between 0 and 1"),
+        (3, None, {"package_name": "cv blocks"}, "own_name is 'cv blocks': a package needs a name"),
         (3, "missing.jsonl", {}, "there is no file"),
         (3, "b.jsonl", {}, "nothing is left"),
     ],
