@@ -1,6 +1,5 @@
 """The marks of a document as flat arrays, and the spans that are marked in them."""
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -42,15 +41,6 @@ class FlatMarks:
         """So many powers of two are together longer than the longest run of insides."""
         longest = int((self.run_end - np.arange(len(self.run_end))).max(initial=0)) + 1
         return longest.bit_length()
-
-    def among(self, spans: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
-        """Those of some spans that are marked."""
-        first, last = np.array(sorted(set(spans)), dtype=np.int64).reshape(-1, 2).T
-        real = (first >= 0) & (first <= last) & (last < self.n_words)
-        offset = np.arange(self.n_labels)[:, None] * self.n_words
-        starts, ends = ((offset + words[real]).ravel() for words in (first, last))
-        marked = self.is_start[starts] & self.is_end[ends] & (ends <= self.run_end[starts])
-        return starts[marked], ends[marked]
 
     def pairs(self) -> tuple[Ints, Ints]:
         """All spans that are marked: first and last places."""

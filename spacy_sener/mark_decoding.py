@@ -5,7 +5,6 @@ insides of its label. Marks are of whole documents, so that no span is lost wher
 """
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -29,7 +28,6 @@ def decode_marks(
     overlap: Overlap = "flat",
     labels_per_span: LabelsPerSpan = "one",
     span_score: SpanScore = "min",
-    among: Sequence[tuple[int, int]] | None = None,
 ) -> Candidates:
     """Find the spans of one document, and keep the best-scored that may stand together.
 
@@ -37,7 +35,6 @@ def decode_marks(
     ends lie over it, insides not under it. overlap: see `decode`. labels_per_span: whether the
     labels of one and the same span may stand together, under "flat" too. span_score: the lowest of
     all of a span's marks (the authors' code since 0.2.17), or the mean of its insides (the paper).
-    among: first and last words of the only spans to look at.
 
     Candidates are taken by score (ties: earlier start, then lower label, then shorter span), as in
     the authors' code. What `decode` does by itself differs: it takes the longer span of two that
@@ -51,9 +48,7 @@ def decode_marks(
         raise ValueError(f"'span_score' must be one of {get_args(SpanScore)}, got {span_score!r}")
     flat_marks = FlatMarks(marks, threshold)
     lowest = span_score == "min"
-    if among is not None:
-        starts, ends = flat_marks.among(among)
-    elif lowest and overlap == "flat" and labels_per_span == "one":
+    if lowest and overlap == "flat" and labels_per_span == "one":
         starts, ends = flat_marks.promising_pairs()
     else:
         starts, ends = _best_pairs(flat_marks, marks, threshold)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-Reduction = Literal["sum", "mean"]
 
 
 @dataclass(frozen=True)
@@ -22,13 +19,9 @@ class MarkLoss:
     """How much cells that are nearly right count for less; 0 for not at all."""
     label_smoothing: float = 0.0
     """Targets are drawn towards 0.5 by this share."""
-    prob_margin: float = 0.0
-    """Taken off the probability where the target is 0."""
-    reduction: Reduction = "sum"
-    """"mean" divides by the number of words times labels (not by 3 times that)."""
 
     def __post_init__(self) -> None:
-        shares = {"label_smoothing": self.label_smoothing, "prob_margin": self.prob_margin}
+        shares = {"label_smoothing": self.label_smoothing}
         if self.alpha is not None:
             shares["alpha"] = self.alpha
         for name, value in shares.items():
@@ -36,9 +29,6 @@ class MarkLoss:
                 raise ValueError(f"'{name}' must be in [0, 1], got {value}")
         if self.gamma < 0:
             raise ValueError(f"'gamma' must not be negative, got {self.gamma}")
-        if self.reduction not in get_args(Reduction):
-            kinds = get_args(Reduction)
-            raise ValueError(f"'reduction' must be one of {kinds}, got {self.reduction!r}")
 
 
 def mark_loss(
@@ -50,10 +40,10 @@ def mark_loss(
 ) -> Tensor:
     """Sum the loss over the words of all texts and the labels that each is asked for.
 
-    With p = sigmoid(x), q = max(p - prob_margin, 0), and the smoothed target y:
+    With p = sigmoid(x) and the smoothed target y:
 
-        weight = (alpha y + (1 - alpha) (1 - y)) * (y (1 - p) + (1 - y) q) ** gamma
-        loss   = sum of weight * (-y ln p - (1 - y) ln(1 - q))
+        weight = (alpha y + (1 - alpha) (1 - y)) * (y (1 - p) + (1 - y) p) ** gamma
+        loss   = sum of weight * (-y ln p - (1 - y) ln(1 - p))
 
     The authors take logarithms of no less than 1e-6, so that no gradient comes from a cell that is
     very sure and wrong; ours are exact.
@@ -68,8 +58,7 @@ def mark_loss(
     cost = _cost(logits, target, settings)
     real = _present(word_lengths, logits.shape[1])[:, :, None]
     real = real & _present(label_lengths, logits.shape[2])[:, None]
-    loss = (cost * real[..., None]).sum()
-    return loss / real.sum().clamp(min=1) if settings.reduction == "mean" else loss
+    return (cost * real[..., None]).sum()
 
 
 def mark_targets(logits: Tensor, gold: Tensor) -> Tensor:
@@ -92,14 +81,9 @@ def mark_targets(logits: Tensor, gold: Tensor) -> Tensor:
 
 def _cost(logits: Tensor, target: Tensor, settings: MarkLoss) -> Tensor:
     """Of every cell."""
-    log_wrong = F.logsigmoid(-logits)
-    wrong = logits.sigmoid()
-    if settings.prob_margin:
-        wrong = (wrong - settings.prob_margin).clamp(min=0)
-        log_wrong = torch.log1p(-wrong)
-    cost = -target * F.logsigmoid(logits) - (1 - target) * log_wrong
+    cost = -target * F.logsigmoid(logits) - (1 - target) * F.logsigmoid(-logits)
     if settings.gamma:
-        missed = target * (-logits).sigmoid() + (1 - target) * wrong
+        missed = target * (-logits).sigmoid() + (1 - target) * logits.sigmoid()
         # A power below 1 has no finite slope at 0.
         cost = cost * missed.clamp(min=torch.finfo(missed.dtype).tiny) ** settings.gamma
     if settings.alpha is not None:
