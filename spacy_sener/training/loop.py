@@ -10,13 +10,14 @@ from __future__ import annotations
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
 from spacy.training.loop import (
     DIR_MODEL_BEST,
     DIR_MODEL_LAST,
@@ -37,6 +38,8 @@ from .progress import Progress, Saved
 from .random_state import random_state, set_random_state
 from .stopping import stopping
 
+Reader = Callable[[Language], Iterable[Example]]
+"""Of a corpus."""
 STATE = "training"
 """Folder in `model-last`, while the run is not done."""
 PIPELINE = "pipeline"
@@ -99,7 +102,6 @@ def train(
         for _, pipe in nlp.pipeline:
             if isinstance(pipe, SafePipe):  # one that is sourced was not initialized
                 pipe.warn_unscored(nlp)
-        _check_gold(nlp, config, settings)
         log_step, finish_log = settings["logger"](nlp, stdout, stderr)
     try:
         with stopping() as stopped:
@@ -138,21 +140,6 @@ def _check_schedule(settings: dict[str, Any]) -> None:
         )
 
 
-def _check_gold(nlp: Language, config: dict[str, Any], settings: dict[str, Any]) -> None:
-    """Warn where the best state is that of the highest F, and no document has spans to find."""
-    (dev_corpus,) = resolve_dot_names(config, [settings["dev_corpus"]])
-    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, SafePipe)]
-    for pipe in pipes:
-        is_scored = settings["score_weights"].get(f"spans_{pipe.key}_f")
-        if is_scored and not any(each.reference.spans.get(pipe.key) for each in dev_corpus(nlp)):
-            warnings.warn(
-                f"[{settings['dev_corpus']}] has no spans in doc.spans['{pipe.key}']: every F of "
-                f"'{pipe.name}' will be 0, and which state is the best is decided without it. Look "
-                "at paths.dev, which should be a .spacy file, and at the key.",
-                stacklevel=3,
-            )
-
-
 def _steps(
     nlp: Language,
     config: dict[str, Any],
@@ -173,7 +160,9 @@ def _steps(
         optimizer,
         _batches(nlp, train_corpus, settings, progress),
         progress.evaluating_anew(
-            create_evaluation_callback(nlp, dev_corpus, settings["score_weights"])
+            create_evaluation_callback(
+                nlp, _checked(dev_corpus, settings), settings["score_weights"]
+            )
         ),
         dropout=settings["dropout"],
         accumulate_gradient=settings["accumulate_gradient"],
@@ -199,6 +188,26 @@ def _steps(
             "stopped. It needs the corpus that it had, and as much of max_steps, max_epochs and "
             "patience."
         )
+
+
+def _checked(dev_corpus: Reader, settings: dict[str, Any]) -> Reader:
+    """The same, with a warning where a state is chosen by F, and no document has spans to find."""
+
+    def read(nlp: Language) -> list[Example]:
+        examples = list(dev_corpus(nlp))
+        pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, SafePipe)]
+        for key in {pipe.key for pipe in pipes}:
+            is_scored = settings["score_weights"].get(f"spans_{key}_f")
+            if is_scored and not any(each.reference.spans.get(key) for each in examples):
+                warnings.warn(
+                    f"[{settings['dev_corpus']}] has no spans in doc.spans['{key}']: every F is 0, "
+                    "and which state is the best is decided without it. Look at paths.dev, which "
+                    "should be a .spacy file, and at the key.",
+                    stacklevel=2,
+                )
+        return examples
+
+    return read
 
 
 def _batches(

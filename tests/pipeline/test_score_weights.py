@@ -67,8 +67,8 @@ def test_data_to_evaluate_on_without_spans(
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         train(nlp, tmp_path)
-    told = [str(each.message) for each in found if "every F of 'sener' will be 0" in str(each)]
-    assert len(told) == n_told
+    told = [str(each.message) for each in found if "every F is 0" in str(each)]
+    assert len(set(told)) == n_told
     assert all("[corpora.dev] has no spans in doc.spans['sc']" in text for text in told)
 
 

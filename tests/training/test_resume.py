@@ -233,6 +233,7 @@ def test_documents_that_are_evaluated_may_be_of_any_length(
     folder, out = tmp_path / "run", tmp_path / "run" / "out"
     words = ["Anna", "sings", " " * 1_000_000]
     long = Doc(spacy.blank("en").vocab, words, [True, True, False])
+    long.spans["sc"] = [Span(long, 0, 1, "PERSON")]
     DocBin(docs=[long]).to_disk(tmp_path / "long.spacy")
     dev = ["--corpora.dev.path", tmp_path / "long.spacy"]
     config, files = save_config(folder, ADAM), paths(folder, corpus, tiny_encoder)
