@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,18 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner, Result
 
 import spacy_sener.cli  # noqa: F401 - the import adds the commands, as spaCy's entry points do
-from spacy_sener.cli.self_train import self_train_files
 from spacy_sener.corpora.files import folder_written_whole
-from spacy_sener.self_training import Settings, evaluate
+from spacy_sener.self_training import evaluate
 
 FAST_OPTIONS = ("--threshold", "0.5", "--steps", "20", "--learn-rate", "3e-3")
 FAST_OPTIONS += ("--encoder-learn-rate", "6e-4")
+# spaCy's command line, also where what started the tests ignores Ctrl-C.
+INTERRUPTIBLE = """
+import signal
+from spacy.cli import setup_cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+setup_cli()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -163,20 +171,18 @@ def test_texts_are_looked_for_before_the_gold_documents_are_read(
 
 
 def test_an_interruption_leaves_nothing(half_trained: Path, tmp_path: Path) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    source = write_texts(tmp_path)
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 3)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            self_train_files(
-                str(half_trained), source, tmp_path / "out", settings=Settings(steps=10**6)
-            )
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    files = (half_trained, write_texts(tmp_path), tmp_path / "out")
+    program = [sys.executable, "-c", INTERRUPTIBLE, "sener", "self-train", *map(str, files)]
+    options = ["--threshold", "0.5", "--steps", "1000000"]
+    with subprocess.Popen([*program, *options], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        while "/1000000" not in said and (char := process.stderr.read(1)):  # of the bar
+            said += char
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+    assert "/1000000" in said
+    assert process.returncode != 0
     assert [path.name for path in tmp_path.iterdir()] == ["texts.jsonl"]
 
 
