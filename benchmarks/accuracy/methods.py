@@ -146,11 +146,13 @@ class InitConfigMethod(SpacyMethod):
     """What `spacy sener init-config` writes for the documents, on a CPU.
 
     Not its batches, as an update is of one document, nor its number of updates. encoder: as in
-    `spacy_sener.sources`.
+    `spacy_sener.sources`. overrides: values by their dotted names in what it writes.
     """
 
-    def __init__(self, *, encoder: str = DEFAULT_SOURCE) -> None:
-        super().__init__(config="")
+    def __init__(
+        self, *, encoder: str = DEFAULT_SOURCE, overrides: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(config="", overrides=overrides)
         self.encoder = encoder
 
     def read_config(self, docs: Sequence[Doc]) -> Config:
@@ -159,7 +161,7 @@ class InitConfigMethod(SpacyMethod):
             corpus, config = Path(folder) / "train.spacy", Path(folder) / "written.cfg"
             DocBin(docs=docs).to_disk(corpus)
             init_config_cli(config, corpus, encoder=self.encoder)
-            written = load_config(config)
+            written = load_config(config, overrides=self.overrides)
         self.empty = written["corpora"]["train"].get("empty", 1.0)
         return written
 

@@ -103,11 +103,14 @@ def test_a_method_as_init_config_writes_it(tiny_encoder: Path):
     docs = [*make_docs(), *make_docs()]
     for doc in docs[8:]:
         doc.spans[KEY] = []
-    method = InitConfigMethod(encoder=str(tiny_encoder))
+    span_size = {"components.sener.model.span_size": 8}
+    method = InitConfigMethod(encoder=str(tiny_encoder), overrides=span_size)
     method.train(docs, updates=2, seed=1)
     component = method.nlp.get_pipe("sener")
     assert component.model.attrs["span_window"] == 16
     assert (component.cfg["overlap"], component.cfg["labels_per_span"]) == ("nested", "one")
+    assert component.cfg["threshold"] == 0.4
+    assert method.nlp.config["components"]["sener"]["model"]["span_size"] == 8
     assert method.empty == 0.25
     assert len(list(method.predict(docs))) == len(docs)
 
