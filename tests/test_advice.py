@@ -157,6 +157,14 @@ def test_steps_follow_from_documents() -> None:
     assert "components.sener.model.recompute" not in steps  # no window of segments is long
 
 
+@pytest.mark.parametrize(("steps", "warmup", "between"), [(60, 6, 12), (3, 0, 1)])
+def test_as_many_steps_as_are_asked_for(steps: int, warmup: int, between: int) -> None:
+    advisor = Advisor(corpus({20: 1_000}, A={2: 500}), SMALL, gpu=False, steps=steps)
+    values = values_of(advisor)
+    names = ("max_steps", "optimizer.total_steps", "optimizer.warmup_steps", "eval_frequency")
+    assert [values[f"training.{name}"] for name in names] == [steps, steps, warmup, between]
+
+
 def test_small_updates_are_hardly_clipped() -> None:
     for gpu, clip in ((False, 100.0), (True, None)):  # None: the optimizer's default
         settings = values_of(Advisor(corpus({400: 50}, A={20: 50}), SMALL, gpu=gpu))

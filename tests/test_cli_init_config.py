@@ -38,7 +38,7 @@ def test_a_config_that_trains_at_once(
 ) -> None:
     path, out = tmp_path / "new" / "my.cfg", tmp_path / "out"
     options = ["--corpus", corpus_path, "--dev", corpus_path, "--encoder", tiny_encoder]
-    options += ["--spans-key", "mine", "--labels", "PERSON, JOB"]
+    options += ["--spans-key", "mine", "--labels", "PERSON, JOB", "--max-steps", 2]
     result = run("sener", "init-config", path, *options)
     assert result.exit_code == 0, result.output
     assert (
@@ -47,8 +47,7 @@ def test_a_config_that_trains_at_once(
     assert f"python -m spacy train {path} --output out" in result.output
     assert path.read_text().startswith(f"# Chosen for {corpus_path}: 2")
     assert "Config is valid" in run("debug", "config", path).output
-    steps = ["--training.max_steps", 2, "--training.eval_frequency", 1]
-    result = run("train", path, "--output", out, *steps)
+    result = run("train", path, "--output", out)
     assert result.exit_code == 0, result.output
     nlp = spacy.load(out / "model-last")
     assert nlp.get_pipe("sener").labels == ("PERSON", "JOB")
@@ -71,7 +70,7 @@ def test_a_config_that_trains_on_segments_of_long_documents(
     DocBin(docs=[short]).to_disk(dev)
     path, out = tmp_path / "my.cfg", tmp_path / "out"
     options = ["--corpus", train, "--dev", dev, "--encoder", tiny_encoder, "--spans-key", "mine"]
-    result = run("sener", "init-config", path, *options)
+    result = run("sener", "init-config", path, *options, "--max-steps", 2)
     assert result.exit_code == 0, result.output
     corpora = load_config(path, interpolate=True)["corpora"]
     assert corpora["train"] == {
@@ -84,8 +83,7 @@ def test_a_config_that_trains_on_segments_of_long_documents(
         "augmenter": None,
     }
     assert corpora["dev"]["@readers"] == "spacy.Corpus.v1"
-    steps = ["--training.max_steps", 2, "--training.eval_frequency", 2]
-    result = run("train", path, "--output", out, *steps)
+    result = run("train", path, "--output", out)
     assert result.exit_code == 0, result.output
     assert "mine" in spacy.load(out / "model-last")(TEXTS[0]).spans
 

@@ -109,6 +109,9 @@ def init_config_cli(
         ),
     ] = None,
     gpu: Annotated[bool, typer.Option("--gpu/--cpu", help="What training will run on")] = False,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Updates to train for  [default: as the corpus needs]")
+    ] = None,
     spans_key: Annotated[str, typer.Option(help="Where the spans are in doc.spans")] = "sc",
     lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT")] = False,
@@ -126,7 +129,7 @@ def init_config_cli(
             require_spans(dev, spans_key)
         source = encoder or (GPU_SOURCE if gpu else DEFAULT_SOURCE)
         looked_at = Encoder.look_at(source, statistics.words)
-        choices = list(Advisor(statistics, looked_at, gpu).choices())
+        choices = list(Advisor(statistics, looked_at, gpu, max_steps).choices())
         config = init_config(
             choices,
             paths={"train": corpus, "dev": dev},

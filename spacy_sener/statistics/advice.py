@@ -82,11 +82,15 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Advisor:
-    """Chooses settings for one corpus, one encoder, and a CPU or a GPU."""
+    """Chooses settings for one corpus, one encoder, and a CPU or a GPU.
+
+    steps: updates that are asked for, 1 or more; chosen as well if None.
+    """
 
     corpus: CorpusStatistics
     encoder: Encoder
     gpu: bool
+    steps: int | None = None
 
     def choices(self) -> Iterator[Choice]:
         """All settings that depend on these three."""
@@ -201,7 +205,9 @@ class Advisor:
 
     @cached_property
     def max_steps(self) -> int:
-        """Updates in all, rounded to hundreds."""
+        """Updates in all, those chosen rounded to hundreds."""
+        if self.steps is not None:
+            return self.steps
         epochs = GPU_EPOCHS if self.gpu else CPU_EPOCHS
         least, most = GPU_STEPS if self.gpu else CPU_STEPS
         steps = min(most, epochs * self.updates)
@@ -348,8 +354,8 @@ class Advisor:
         yield Choice("training.max_steps", steps, reason)
         yield Choice("training.optimizer.total_steps", steps, "always that of max_steps")
         yield Choice("training.optimizer.warmup_steps", steps // 10, "a tenth")
-        parts = 10 if self.gpu else 5
-        yield Choice("training.eval_frequency", steps // parts, f"{parts} evaluations in all")
+        parts = min(steps, 10 if self.gpu else 5)
+        yield Choice("training.eval_frequency", ceil(steps / parts), f"{parts} evaluations in all")
 
     def _rates(self) -> Iterator[Choice]:
         lora, optimizer = f"{COMPONENT}.model.encoder.lora", "training.optimizer"

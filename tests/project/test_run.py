@@ -90,7 +90,8 @@ def test_all_gpu(run: Run, tiny_encoder: Path) -> None:
 
 @pytest.mark.slow
 def test_own_with_one_file(run: Run, tmp_path: Path) -> None:
-    project = run("own", train_file=str(write_jsonl(tmp_path / "my pages.jsonl", "own", 10)))
+    pages = write_jsonl(tmp_path / "my pages.jsonl", "own", 10)
+    project = run("own", train_file=str(pages), init_options=" --max-steps 2", train_options="")
     assert n_docs(project / "corpus" / "own" / "train.spacy") == 8
     assert n_docs(project / "corpus" / "own" / "dev.spacy") == 2
     assert_evaluated(project / "metrics" / "own", project / "pages" / "own.html")
