@@ -90,13 +90,13 @@ class SpacyMethod:
         """Of a component with a threshold. It is there once it is trained."""
         return "threshold" in self.nlp.pipeline[-1][1].cfg
 
-    def read_config(self, docs: Sequence[Doc]) -> Config:
-        """That which is trained on the documents."""
+    def read_config(self, docs: Sequence[Doc], updates: int) -> Config:
+        """That which is trained on the documents, with so many updates."""
         return load_config(self.config, overrides=self.overrides)
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """As `spacy train` does, but for the choice of a best state: the last one stays."""
-        config = self.read_config(docs)
+        config = self.read_config(docs, updates)
         if config["training"]["optimizer"]["@optimizers"] == "spacy-sener.AdamW.v1":
             steps = {"total_steps": updates, "warmup_steps": updates // 10}
             config["training"]["optimizer"] |= steps
@@ -143,10 +143,10 @@ class SpacyMethod:
 
 
 class InitConfigMethod(SpacyMethod):
-    """What `spacy sener init-config` writes for the documents, on a CPU.
+    """What `spacy sener init-config --max-steps UPDATES` writes for the documents, on a CPU.
 
-    Not its batches, as an update is of one document, nor its number of updates. encoder: as in
-    `spacy_sener.sources`. overrides: values by their dotted names in what it writes.
+    Not its batches, as an update is of one document. encoder: as in `spacy_sener.sources`.
+    overrides: values by their dotted names in what it writes.
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class InitConfigMethod(SpacyMethod):
         super().__init__(config="", overrides=overrides)
         self.encoder = encoder
 
-    def read_config(self, docs: Sequence[Doc]) -> Config:
+    def read_config(self, docs: Sequence[Doc], updates: int) -> Config:
         """The config that it writes. What it says of documents without spans is kept to as well."""
         with TemporaryDirectory() as folder:
             corpus, config = Path(folder) / "train.spacy", Path(folder) / "written.cfg"
             DocBin(docs=docs).to_disk(corpus)
-            init_config_cli(config, corpus, encoder=self.encoder)
+            init_config_cli(config, corpus, encoder=self.encoder, max_steps=updates)
             written = load_config(config, overrides=self.overrides)
         self.empty = written["corpora"]["train"].get("empty", 1.0)
         return written

@@ -109,6 +109,7 @@ def test_a_method_as_init_config_writes_it(tiny_encoder: Path):
     component = method.nlp.get_pipe("sener")
     assert component.model.attrs["span_window"] == 16
     assert (component.cfg["overlap"], component.cfg["labels_per_span"]) == ("nested", "one")
+    assert method.nlp.config["training"]["max_steps"] == 2
     assert component.cfg["threshold"] == 0.4
     assert method.nlp.config["components"]["sener"]["model"]["span_size"] == 8
     assert method.empty == 0.25
