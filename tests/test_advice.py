@@ -165,6 +165,15 @@ def test_as_many_steps_as_are_asked_for(steps: int, warmup: int, between: int) -
     assert [values[f"training.{name}"] for name in names] == [steps, steps, warmup, between]
 
 
+@pytest.mark.parametrize(("steps", "dropout"), [(119, [0.1, 0.0]), (120, [0.4, 0.2])])
+def test_texts_that_are_seen_often_are_dropped_in_part(steps: int, dropout: list[float]) -> None:
+    advisor = Advisor(corpus({20: 1_000}, A={2: 500}), SMALL, gpu=False, steps=steps)
+    assert advisor.updates == 40
+    values = values_of(advisor)
+    names = ("token_dropout", "span_dropout")
+    assert [values[f"components.sener.model.{name}"] for name in names] == dropout
+
+
 def test_small_updates_are_hardly_clipped() -> None:
     for gpu, clip in ((False, 100.0), (True, None)):  # None: the optimizer's default
         settings = values_of(Advisor(corpus({400: 50}, A={20: 50}), SMALL, gpu=gpu))
