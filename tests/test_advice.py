@@ -157,7 +157,9 @@ def test_steps_follow_from_documents() -> None:
     assert "components.sener.model.recompute" not in steps  # no window of segments is long
 
 
-@pytest.mark.parametrize(("steps", "warmup", "between"), [(60, 6, 12), (3, 0, 1)])
+@pytest.mark.parametrize(
+    ("steps", "warmup", "between"), [(60, 6, 12), (63, 6, 21), (3, 0, 1), (61, 6, 61)]
+)
 def test_as_many_steps_as_are_asked_for(steps: int, warmup: int, between: int) -> None:
     advisor = Advisor(corpus({20: 1_000}, A={2: 500}), SMALL, gpu=False, steps=steps)
     values = values_of(advisor)

@@ -364,8 +364,10 @@ class Advisor:
         yield Choice("training.max_steps", steps, reason)
         yield Choice("training.optimizer.total_steps", steps, "always that of max_steps")
         yield Choice("training.optimizer.warmup_steps", steps // 10, "a tenth")
-        parts = min(steps, 10 if self.gpu else 5)
-        yield Choice("training.eval_frequency", ceil(steps / parts), f"{parts} evaluations in all")
+        # The last state, at the lowest rates, is one of those that are evaluated.
+        parts = next(n for n in range(10 if self.gpu else 5, 0, -1) if steps % n == 0)
+        reason = f"{parts} evaluation(s) in all, one at the end"
+        yield Choice("training.eval_frequency", steps // parts, reason)
 
     def _rates(self) -> Iterator[Choice]:
         lora, optimizer = f"{COMPONENT}.model.encoder.lora", "training.optimizer"
