@@ -28,6 +28,18 @@ def test_what_is_no_number(doc: Doc) -> None:
     assert span_scores(doc.spans["sc"]) == [None, None, 0.5]
 
 
+def test_a_column_is_read_as_a_row(doc: Doc) -> None:
+    doc.spans["sc"].attrs["scores"] = np.array([[0.25], [0.5], [1.0]], dtype=np.float32)
+    assert span_scores(doc.spans["sc"]) == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("scores", [["high", "low", "low"], [[0.5], [0.25, 0.5], []], [{}, {}, {}]])
+def test_other_things_than_numbers(doc: Doc, scores: list[object]) -> None:
+    doc.spans["sc"].attrs["scores"] = scores
+    with pytest.raises(ValueError, match=r"'sc'\].attrs\['scores'\] should be a number for each"):
+        span_scores(doc.spans["sc"])
+
+
 def test_fewer_than_spans(doc: Doc) -> None:
     doc.spans["sc"].attrs["scores"] = [0.5]
     with pytest.raises(ValueError, match=r"'sc'\] has 3 spans, but attrs\['scores'\] has 1 scores"):

@@ -71,10 +71,11 @@ def set_threshold(
     nlp = load_model(model)
     pipe = writer(nlp, spans_key)
     if pipe is not None and not keeps_by_score(pipe):
+        name = next(name for name, each in nlp.pipeline if each is pipe)
         raise ValueError(
-            f"The threshold of '{pipe.name}' is not for the scores of its spans, so one reading "
+            f"The threshold of '{name}' is not for the scores of its spans, so one reading "
             "does not tell what it finds at another: try each with nlp.evaluate, after "
-            f"nlp.get_pipe('{pipe.name}').cfg['threshold'] = ..."
+            f"nlp.get_pipe('{name}').cfg['threshold'] = ..."
         )
     run = from_pipeline(nlp, data_path, spans_key=spans_key)
     if run.threshold is None:

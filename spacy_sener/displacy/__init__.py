@@ -12,7 +12,7 @@ outside it, and is of use without its script.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 from uuid import uuid4
 from wsgiref import simple_server
@@ -140,8 +140,21 @@ def _check(style: str, options: Mapping[str, Any]) -> None:
             f"options: {', '.join(map(repr, unknown))} unknown; style 'block' has "
             f"{', '.join(map(repr, OPTIONS))}"
         )
-    if isinstance(options.get("ents"), str):
-        raise ValueError(f"options: 'ents' should be a list of labels, not {options['ents']!r}")
+    labels, colors = options.get("ents"), options.get("colors")
+    if not (labels is None or _are_labels(labels)):
+        raise ValueError(f"options: 'ents' should be a list of labels, not {labels!r}")
+    if not isinstance(colors, Mapping | None):
+        raise ValueError(
+            f"options: 'colors' should be a mapping of labels to CSS colours, not {colors!r}"
+        )
+
+
+def _are_labels(labels: object) -> bool:
+    return (
+        isinstance(labels, Collection)
+        and not isinstance(labels, str)
+        and all(isinstance(label, str) for label in labels)
+    )
 
 
 def _app(html: str) -> Callable[..., list[bytes]]:

@@ -22,14 +22,21 @@ pip install .  # in a checkout of spacy-sener
 ```
 
 ```python
+from pathlib import Path
+
 import spacy
 
 nlp = spacy.load("{name}")
-doc = nlp(open("text.txt", encoding="utf8").read())
+doc = nlp(Path("text.txt").read_text(encoding="utf8"))
 group = doc.spans["{key}"]
-for span, score in zip(group, group.attrs["scores"]):
-    print(f"{{score:.2f}} {{span.label_}}: {{span.text}}")
+{loop}
 ```"""
+WITH_SCORES = """\
+for span, score in zip(group, group.attrs["scores"]):
+    print(span.label_, span.text, score)"""
+WITHOUT_SCORES = """\
+for span in group:
+    print(span.label_, span.text)"""
 
 
 def model_card(
@@ -45,11 +52,13 @@ def model_card(
     on, in words. name: that it is published under; by default that of `meta`.
     """
     name = name or f"{meta['lang']}_{meta['name']}"
+    has_scores = report["calibration"] is not None or report["curve"] is not None
+    loop = WITH_SCORES if has_scores else WITHOUT_SCORES
     parts = [
         f"# {escape(name)}",
-        *_about(meta),
+        *_about(meta, has_scores=has_scores),
         "## How to use it",
-        USE.format(name=_plain(name), key=_plain(report["spans_key"])),
+        USE.format(name=_plain(name), key=_plain(report["spans_key"]), loop=loop),
         "## What it finds",
         *_labels(meta["labels"]),
         "## What it was trained on",
@@ -67,15 +76,10 @@ def _plain(text: object) -> str:
     return "".join(c for c in str(text) if c.isalnum() or c in "_-. ")
 
 
-def _about(meta: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        escape(meta["description"])
-        if meta["description"]
-        else (
-            "A [spaCy](https://spacy.io) pipeline that finds spans of any length, nested ones "
-            "included, and gives each a score."
-        )
-    )
+def _about(meta: Mapping[str, Any], *, has_scores: bool) -> Iterator[str]:
+    more = " of any length, nested ones included, and gives each a score" if has_scores else ""
+    default = f"A [spaCy](https://spacy.io) pipeline that finds spans{more}."
+    yield escape(meta["description"]) if meta["description"] else default
     facts = {
         "Version": meta["version"],
         "spaCy": meta["spacy_version"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,19 +89,28 @@ def reaches(score: float | None, threshold: float | None) -> bool:
 
 
 def align(
-    spans: Iterable[Span], get_aligned: Callable[..., list[Span]]
+    spans: Iterable[Span], other: Doc, indices: Sequence[np.ndarray]
 ) -> dict[int, tuple[int, int]]:
     """First and after-last token in the other document, by the number of the span.
 
-    get_aligned: `example.get_aligned_spans_x2y` or `_y2x`. It drops what it cannot align without
-        saying which, so it is asked for one span at a time; and without its label, which the other
-        document's vocabulary may not know.
+    As `example.get_aligned_spans_x2y` and `_y2x`, which do not say which spans they leave out, and
+    take time for the whole document at each call.
+
+    indices: `example.alignment.x2y` or `.y2x`: tokens of `other`, for tokens of the spans'.
     """
-    return {
-        number: (aligned.start, aligned.end)
-        for number, span in enumerate(spans)
-        for aligned in get_aligned([span.doc[span.start : span.end]], True)
-    }
+    places = {}
+    for number, span in enumerate(spans):
+        tokens = indices[span.start : span.end]
+        if len(tokens):
+            start, end = int(tokens[0]), int(tokens[-1]) + 1
+            if _letters(other[start:end]) == _letters(span):
+                places[number] = start, end
+    return places
+
+
+def _letters(span: Span) -> str:
+    """What spaCy compares, to see whether two spans are of the same text."""
+    return span.text.lower().strip().replace(" ", "")
 
 
 def _candidates(
@@ -113,7 +122,7 @@ def _candidates(
     group = example.predicted.spans[spans_key]
     spans, scores = list(group), span_scores(group)
     rank = [-np.inf if score is None else score for score in scores]
-    places = align(spans, example.get_aligned_spans_x2y)
+    places = align(spans, example.reference, example.alignment.x2y)
     found: dict[Cell, Predicted] = {}
     # The best of equal spans comes last, and stays.
     for i in sorted(places, key=rank.__getitem__):

@@ -98,9 +98,7 @@ def from_pipeline(
     by_score = keeps_by_score(pipe)
     threshold = pipe.cfg.get("threshold") if by_score else None
     lowest = None if threshold is None else min(threshold, lowest_score)
-    reach = pipe.model.attrs.get("reach") if pipe else None
-    labels = tuple(pipe.labels) if pipe else ()
-    run = Run(iter(()), threshold, lowest, by_score, reach, labels, 0.0)
+    run = Run(iter(()), threshold, lowest, by_score, _reach(pipe), _labels(pipe), 0.0)
     corpus = _on_gold_tokens(nlp, data_path) if gold_preproc else read_examples(data_path, nlp)
 
     def examples() -> Iterator[Example]:
@@ -169,6 +167,16 @@ def keeps_by_score(pipe: Any) -> bool:
     span finder, say, is for the ends of spans that have no scores.
     """
     return isinstance(pipe, SpanCategorizer) or getattr(pipe, "keeps_by_score", False)
+
+
+def _reach(pipe: Any) -> int | None:
+    """None where the component has no model with a reach, or no model at all."""
+    attrs: dict[str, Any] = getattr(getattr(pipe, "model", None), "attrs", {})
+    return attrs.get("reach")
+
+
+def _labels(pipe: Any) -> tuple[str, ...]:
+    return tuple(getattr(pipe, "labels", ()))
 
 
 def _on_gold_tokens(nlp: Language, data_path: Path) -> Iterator[Example]:

@@ -30,9 +30,9 @@ class Reach:
 
     def add(self, judged: Judged) -> None:
         """Count one document."""
-        doc = judged.example.predicted
+        doc, alignment = judged.example.predicted, judged.example.alignment
         visible = np.cumsum([not token.is_space for token in doc])
-        places = align(judged.gold.values(), judged.example.get_aligned_spans_y2x)
+        places = align(judged.gold.values(), doc, alignment.y2x)
         for i, span in enumerate(judged.gold.values()):
             obstacle = self._obstacle(doc, visible, places.get(i))
             if span.label_ not in self.labels:

@@ -32,7 +32,7 @@ def find_relations(
     docs: Iterable[Doc],
     relations: Sequence[str],
     *,
-    heads: Sequence[Iterable[Span]] | None = None,
+    heads: Iterable[Iterable[Span]] | None = None,
     pairs: HeadLabels | None = None,
     threshold: float | None = None,
 ) -> list[list[Relation]]:
@@ -104,12 +104,13 @@ def _check_pairs(pairs: HeadLabels | None, relations: Sequence[str]) -> None:
 
 
 def _heads_of(
-    docs: Sequence[Doc], heads: Sequence[Iterable[Span]] | None, *, spans_key: str
+    docs: Sequence[Doc], heads: Iterable[Iterable[Span]] | None, *, spans_key: str
 ) -> list[list[Span]]:
     """The heads of each document, in order of the text."""
     if heads is None:
         heads = [doc.ents or doc.spans.get(spans_key, []) for doc in docs]
-    elif len(heads) != len(docs):
+    heads = list(heads)
+    if len(heads) != len(docs):
         raise ValueError(
             f"heads are of {len(heads)} documents, but there are {len(docs)}: give a list of spans "
             "for each document."
@@ -118,15 +119,19 @@ def _heads_of(
 
 
 def _checked(doc: Doc, heads: Iterable[Span]) -> list[Span]:
-    if isinstance(heads, Span):
-        raise ValueError("heads must have a list of spans for each document, not a span.")
-    heads = sorted(dict.fromkeys(heads), key=lambda span: (span.start_char, span.end_char))
+    if isinstance(heads, Span) or not isinstance(heads, Iterable):
+        raise ValueError(
+            f"heads must have a list of spans for each document, such as [doc[0:2]], got {heads!r}."
+        )
+    heads = list(heads)
     for head in heads:
+        if not isinstance(head, Span):
+            raise ValueError(f"heads must be spans, such as doc[0:2], got {head!r}.")
         if head.doc is not doc:
             raise ValueError(f"The head {head.text!r} is a span of another document.")
         if is_blank(head.text):
             raise ValueError(f"A head at token {head.start} has no text to ask about.")
-    return heads
+    return sorted(dict.fromkeys(heads), key=lambda span: (span.start_char, span.end_char))
 
 
 def _questions(

@@ -314,6 +314,9 @@ def test_gold_without_annotation_is_an_error_that_says_so() -> None:
     [
         ({"color": {}}, "'color' unknown; style 'block' has 'spans_key'"),
         ({"ents": "PER"}, "a list of labels, not 'PER'"),
+        ({"ents": [1]}, r"a list of labels, not \[1\]"),
+        ({"ents": 1}, "a list of labels, not 1"),
+        ({"colors": ["red"]}, r"a mapping of labels to CSS colours, not \['red'\]"),
     ],
 )
 def test_wrong_options_are_errors(options: dict[str, object], message: str) -> None:

@@ -33,6 +33,18 @@ SENER = {
 SPANCAT = {"suggester": {"@misc": "spacy.ngram_range_suggester.v1", "min_size": 1, "max_size": 4}}
 
 
+@Language.factory("first_words")
+class FirstWords:
+    """Finds the first two words of a text, without scores."""
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        self.cfg = {"spans_key": "sc", "threshold": 0.5}
+
+    def __call__(self, doc: Doc) -> Doc:
+        doc.spans["sc"] = [Span(doc, 0, 2, label="PER")]
+        return doc
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve documents of one to three sentences, under the key "sc"."""
@@ -84,6 +96,26 @@ def spancat(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spancat") / "pipeline"
     trained(nlp, data, 12).to_disk(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def spancat_singlelabel(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a pipeline with the one that gives a span one label; its scores are a column."""
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("spancat_singlelabel", config=SPANCAT)
+    path = tmp_path_factory.mktemp("singlelabel") / "pipeline"
+    trained(nlp, data, 12).to_disk(path)
+    return path
+
+
+@pytest.fixture
+def own_component(tmp_path: Path) -> Path:
+    """Folder of a pipeline whose component has settings as spaCy's, but neither model nor name."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("first_words")
+    nlp.to_disk(tmp_path / "first_words")
+    return tmp_path / "first_words"
 
 
 @pytest.fixture

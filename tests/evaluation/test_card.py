@@ -1,5 +1,6 @@
 """`python -m spacy sener card`: what goes with a pipeline to those who use it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -143,6 +144,30 @@ def test_what_is_no_pipeline_or_no_report(pipeline: Path, made: Path, tmp_path: 
     result = command(pipeline, two / "b", "--force")
     assert result.exit_code == 1
     assert "has no 'reach'" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("pipeline", ["sener", "spancat_singlelabel", "own_component"])
+def test_its_code_runs(
+    pipeline: str,
+    data: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With scores and without."""
+    model = request.getfixturevalue(pipeline)
+    made, _ = report(str(model), data, tmp_path)
+    card = model_card(srsly.read_json(model / "meta.json"), made, name=model.name)
+    code = card.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(shutil.copytree(model.parent, tmp_path / "copy"))
+    Path("text.txt").write_text("Anna Keller worked in Berlin from 2010", encoding="utf8")
+    capsys.readouterr()
+    exec(code, {})  # noqa: S102 - the code that the card shows
+    lines = capsys.readouterr().out.splitlines()
+    score = "" if pipeline == "own_component" else r" \[?[01]\.\d+\]?"
+    assert lines
+    assert all(re.fullmatch(rf"[A-Z]+ [A-Za-z0-9 ]*[a-z]{score}", line) for line in lines)
 
 
 def test_nothing_from_a_file_is_markup(sener: Path, made: Path) -> None:

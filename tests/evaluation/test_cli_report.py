@@ -25,7 +25,7 @@ def command(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["sener", "report", *map(str, arguments)])
 
 
-@pytest.mark.parametrize("pipeline", ["sener", "spancat"])
+@pytest.mark.parametrize("pipeline", ["sener", "spancat", "spancat_singlelabel"])
 def test_figures_are_those_of_spacy_evaluate(
     pipeline: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -83,6 +83,13 @@ def test_where_a_threshold_is_not_for_the_scores_the_figures_are_of_its_own(
         assert [made["micro"][n] for n in "prf"] == [expected[f"spans_sc_{n}"] for n in "prf"]
         assert made["micro"]["predicted"] > 10
         assert (made["threshold"], made["curve"]) == (None, None)
+
+
+def test_a_component_of_ones_own(own_component: Path, data: Path, tmp_path: Path) -> None:
+    made, _ = report(str(own_component), data, tmp_path)
+    assert made["micro"]["right"] == 3, "of the twelve texts, those that begin with a name"
+    assert made["micro"]["predicted"] == 12
+    assert [made[part] for part in ("threshold", "curve", "calibration", "reach")] == [None] * 4
 
 
 @pytest.mark.parametrize("sentences", [True, False])

@@ -106,6 +106,12 @@ def test_where_a_threshold_is_not_for_the_scores(
         assert (model / name / "cfg").read_bytes() == before
 
 
+def test_a_component_of_ones_own(own_component: Path, data: Path) -> None:
+    result = command(own_component, data)
+    assert result.exit_code == 1
+    assert "The threshold of 'first_words' is not for" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize("kind", ["sener", "spancat"])
 def test_a_full_disk_leaves_the_pipeline_as_it_was(
     kind: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest

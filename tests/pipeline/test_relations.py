@@ -265,8 +265,10 @@ def test_what_is_asked_must_make_sense(published: Language, gliner: Any) -> None
         ({"heads": [[], []]}, "heads are of 2 documents, but there are 1: give a list of spans"),
         (
             {"heads": list(doc.ents)},
-            "heads must have a list of spans for each document, not a span",
+            r"heads must have a list of spans for each document, .*, got Microsoft",
         ),
+        ({"heads": [None]}, "heads must have a list of spans for each document, .*, got None"),
+        ({"heads": [["Microsoft"]]}, r"heads must be spans, such as doc\[0:2\], got 'Microsoft'"),
         ({"heads": [[other[0:1]]]}, "The head 'Microsoft' is a span of another document"),
         ({"heads": [[doc[2:2]]]}, "A head at token 2 has no text to ask about"),
         (
