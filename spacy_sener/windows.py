@@ -141,7 +141,8 @@ def cut(
     as in `make_windows`.
     """
     bounds = _bounds(sizes, capacity, overlap)
-    for (begin, end), owned in zip(bounds, _owners(bounds, span_window), strict=True):
+    owners = _owners(bounds, span_window, margin=(overlap - span_window) // 2)
+    for (begin, end), owned in zip(bounds, owners, strict=True):
         yield begin, end, owned
 
 
@@ -164,17 +165,23 @@ def _bounds(sizes: Ints, capacity: int, overlap: int) -> list[tuple[int, int]]:
     return bounds
 
 
-def _owners(bounds: list[tuple[int, int]], span_window: int) -> Iterator[tuple[int, int]]:
+def _owners(
+    bounds: list[tuple[int, int]], span_window: int, *, margin: int
+) -> Iterator[tuple[int, int]]:
     """For each window the rows, counted from its first, whose span starts it owns.
 
     A start s that two windows hold goes to the one that sees more around the longest span from s:
-    the later one sees s - begin rows before it, the earlier one end - (s + span_window) after it.
+    the later one sees s - begin rows before it, the earlier one end - (s + longest) after it. Where
+    they share less than `span_window` and `margin`, the longest spans give way, down to half of what
+    is shared: else all spans at the border would be read without what stands before them.
     """
     first = 0
     for (begin, end), following in zip_longest(bounds, bounds[1:]):
         last = end
         if following is not None:
-            last = max(following[0], (following[0] + end - span_window) // 2)
+            shared = end - following[0]
+            longest = min(span_window, max(shared - margin, shared // 2))
+            last = following[0] + (shared - longest) // 2
         yield first - begin, last - begin
         first = last
 

@@ -83,10 +83,12 @@ class SeNER(SafePipe):
             )
         span_window = model.attrs["span_window"]
         if max_pieces < max(span_window + 3, 4):  # a token gets half of what is not special
+            # Windows move on by half, and share so many tokens; see `make_windows`.
+            enough = max(2 * (model.attrs["reach"] + span_window) + 2, 4)
             raise ValueError(
                 f"[components.{name}] max_pieces = {max_pieces} is too short for a span_window of "
                 f"{span_window}: a window must hold the longest span and two special pieces. Set "
-                f"max_pieces to {max(4 * span_window + 2, 4)} or more, or make span_window smaller."
+                f"max_pieces to {enough} or more, or make span_window smaller."
             )
         model.attrs["max_pieces"] = max_pieces
         self.vocab = vocab
