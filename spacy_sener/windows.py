@@ -172,8 +172,8 @@ def _owners(
 
     A start s that two windows hold goes to the one that sees more around the longest span from s:
     the later one sees s - begin rows before it, the earlier one end - (s + longest) after it. Where
-    they share less than `span_window` and `margin`, the longest spans give way, down to half of what
-    is shared: else all spans at the border would be read without what stands before them.
+    they share less than `span_window` and `margin`, the longest spans give way, down to half of
+    what is shared: else all spans at the border would be read without what stands before them.
     """
     first = 0
     for (begin, end), following in zip_longest(bounds, bounds[1:]):

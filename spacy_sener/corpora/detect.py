@@ -20,7 +20,7 @@ BY_SUFFIX = {
     **dict.fromkeys((".bio", ".conll", ".iob", ".iob2"), "conll"),
 }
 FOLDER_FORMATS = ("brat", "uima")  # the others are of one file
-LABEL_STUDIO_KEYS = {"annotation_id", "annotations", "completions", "predictions"}
+LABEL_STUDIO_LISTS = {"annotations", "completions", "predictions"}  # beside the data of a task
 HEAD = 4096  # characters
 JSON_LINE_ENDS = frozenset('{}[],"')
 # In JSON lines, a pair of a text and its annotations, as spaCy 2 was trained on.
@@ -95,16 +95,17 @@ def _has_annotations(text: Path) -> bool:
 def _json_format(path: Path) -> str:
     keys = top_level_keys(path)
     is_list = next(keys)[1] == "["
-    seen = set()
+    seen = {}
     for key, value_begins_with in keys:
         if key.startswith("%"):
             return "uima"
         if key == "data" and value_begins_with == "[":
             return "squad"
-        seen.add(key)
-    if seen & LABEL_STUDIO_KEYS and (is_list or "data" in seen):
+        seen[key] = value_begins_with
+    is_task = seen.get("data") == "{" and LABEL_STUDIO_LISTS & seen.keys()
+    if is_task or (is_list and "annotation_id" in seen):
         return "label-studio"
-    if {"words", "ner"} <= seen and not is_list:
+    if {"words", "ner"} <= seen.keys() and not is_list:
         return "scirex"
     if "tokenized_text" in seen:
         return "gliner"

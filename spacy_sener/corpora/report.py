@@ -22,6 +22,7 @@ PROBLEMS = {
     "out of range": "left out: outside the text",
     "discontinuous": "left out: in several pieces, with text between them",
     "other text": "left out: the text listed with it is not that at its place",
+    "of another text": "left out: on another text of the document",
     "not in characters": "left out: its place is not given in characters of a text",
     "only whitespace": "left out: nothing but whitespace",
     "duplicate": "left out: the same tokens and label twice",

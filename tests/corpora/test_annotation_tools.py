@@ -147,6 +147,67 @@ def test_label_studio_units_are_decided_by_the_listed_texts(tmp_path: Path) -> N
     assert not report.problems
 
 
+def on(name: str, text: str, start: int, listed: str, label: str) -> dict[str, Any]:
+    """A region of the object `name`, whose text is listed as it stands in `text`."""
+    one = region(start, start + len(listed), label, to_name=name)
+    assert text[start:].startswith(listed)
+    one["value"]["text"] = listed
+    return one
+
+
+@pytest.mark.parametrize("names", [("text", "title"), ("body", "title"), ("body", "head")])
+def test_label_studio_regions_of_another_text_are_left_out(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    """Objects are named after their strings, or not."""
+    title = "Ada Brenk wins"
+    regions = [on(names[1], title, 0, "Ada Brenk", "winner"), on(names[1], title, 10, "wins", "x")]
+    body = [on(names[0], ADA, 0, "Ada", "given"), on(names[0], ADA, 4, "Brenk", "family")]
+    data = {"title": title, "text": ADA}
+    tasks = [task(data=data, annotations=[annotation(*regions, *body)])]
+    [doc], report = read(write(tmp_path / "a.json", tasks))
+    assert spans_of(doc) == [Labelled(0, 3, "given"), Labelled(4, 9, "family")]
+    assert report.problems == {"of another text": 2}
+
+
+def test_label_studio_objects_may_have_the_name_of_another_string(tmp_path: Path) -> None:
+    data = {"title": "Who", "text": ADA}
+    tasks = [task(data=data, annotations=[annotation(on("title", ADA, 4, "Brenk", "x"))])]
+    [doc], report = read(write(tmp_path / "a.json", tasks))
+    assert spans_of(doc) == [Labelled(4, 9, "x")]
+    assert not report.problems
+
+
+def test_label_studio_texts_that_cannot_be_told_apart(tmp_path: Path) -> None:
+    regions = [region(0, 3, "x", to_name="one"), region(4, 9, "y", to_name="two")]
+    with pytest.raises(
+        ValueError, match=r"several texts, \['one', 'two'\], and which of them is 'te"
+    ):
+        read(
+            write(
+                tmp_path / "a.json", [task(data={"text": ADA}, annotations=[annotation(*regions)])]
+            )
+        )
+
+
+def test_label_studio_texts_of_any_name_among_other_strings(tmp_path: Path) -> None:
+    """Also of tasks without a region, as the whole file tells."""
+    data = {"url": "https://x", "body": ADA, "date": "2024-01-01"}
+    empty, full = annotation(), annotation(on("text", ADA, 4, "Brenk", "x"))
+    tasks = [task(data=data, annotations=[empty]), task(id=8, data=data, annotations=[full])]
+    docs, report = read(write(tmp_path / "a.json", tasks))
+    assert [spans_of(doc) for doc in docs] == [[], [Labelled(4, 9, "x")]]
+    assert not report.problems
+    listed = [{"start": 4, "end": 9, "text": "Brenk", "labels": ["x"]}]
+    record = {"id": 1, "annotation_id": 3, "sentiment": "good", "body": ADA, "ner": listed}
+    [doc], _ = read(write(tmp_path / "min.json", [record]))
+    assert spans_of(doc) == [Labelled(4, 9, "x")]
+    with pytest.raises(ValueError, match=r"strings are \['url', 'body', 'date'\]. Rename the one"):
+        read(write(tmp_path / "a.json", tasks[:1]))
+    with pytest.raises(ValueError, match="'text'"):
+        read(write(tmp_path / "a.json", [task(data={"text": None, "x": "a"})]))
+
+
 def brat(folder: Path, text: str, *lines: str, suffix: str = ".ann") -> Path:
     (folder / "a.txt").write_bytes(text.encode())
     (folder / f"a{suffix}").write_bytes("\r\n".join(lines).encode())

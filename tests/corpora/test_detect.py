@@ -62,6 +62,9 @@ def test_what_tools_write(tmp_path: Path, write: writers.Writer, name: str) -> N
         ("a.json", '{"id": 1, "data": "a", "label": []}', "json"),
         ("348.json", '{"completions": [], "data": {"text": "a"}, "id": 348}', "label-studio"),
         ("a.json", '[{"text": "a", "spans": []}, {"annotations"', "json"),
+        ("a.json", '[{"text": "a", "entities": [[0, 1, "x"]], "predictions": []}]', "json"),
+        ("a.json", '[{"id": 1, "text": "a", "annotations": [[0, 1, "x"]]}]', "json"),
+        ("a.jsonl", '{"text": "a", "spans": [], "data": "a", "annotations": []}', "jsonl"),
         ("a.json", ' {"version": "2", "data": [{"title', "squad"),
     ],
 )
