@@ -28,6 +28,17 @@ def best_disjoint(group: SpanGroup) -> list[Span]:
     return [spans[i] for i in decode(candidates, overlap="flat").labels]
 
 
+def with_entities(spans: Sequence[Span], doc: Doc) -> list[Span]:
+    """The spans, and those entities of the document that share no token with any of them.
+
+    As spaCy's `prioritize_new_ents_filter`, which goes through all entities for each span.
+    """
+    taken = np.zeros(len(doc), dtype=bool)
+    for span in spans:
+        taken[span.start : span.end] = True
+    return [*spans, *(each for each in doc.ents if not taken[each.start : each.end].any())]
+
+
 def found_in_task(
     found: Candidates, labels: Sequence[str], words: Sequence[tuple[int, int]]
 ) -> list[Found]:

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.pipeline.span_ruler import prioritize_new_ents_filter
 from spacy.tokens import Doc, SpanGroup
 from spacy.util import minibatch
 
 from ..corpora.files import files_written_whole
 from ..sums import check_sums, write_sums
 from .checks import Warner, check_positions, loading
-from .groups import best_disjoint
+from .groups import best_disjoint, with_entities
 from .memory import in_memory
 from .restoring import restored_after_errors
 
@@ -145,7 +144,7 @@ class SafePipe(TrainablePipe):
         """To `doc.spans`; and to `doc.ents` if set so, where entities that do not overlap stay."""
         doc.spans[self.key] = group
         if self.cfg["set_ents"]:
-            doc.ents = prioritize_new_ents_filter(doc.ents, best_disjoint(group))
+            doc.ents = with_entities(best_disjoint(group), doc)
 
     def warn_unscored(self, nlp: Language) -> None:
         """Once, where a config that names its data leaves this component's score out of the score.

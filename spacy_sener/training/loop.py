@@ -131,11 +131,11 @@ def _check_schedule(settings: dict[str, Any]) -> None:
     """Warn of steps in which hardly anything would be learned."""
     steps, optimizer = settings["max_steps"], settings["optimizer"]
     total = optimizer.total_steps if isinstance(optimizer, AdamW) else 0
-    if steps > total > 0:
+    if total > 0 and (steps > total or not steps):
         warnings.warn(
-            f"training.max_steps is {steps}, and training.optimizer.total_steps {total}: in the "
-            "steps after that the rates are so low that hardly anything is learned. Give both the "
-            "same value.",
+            f"training.max_steps is {steps or '0, for no limit'}, and "
+            f"training.optimizer.total_steps {total}: in the steps after that the rates are so low "
+            "that hardly anything is learned. Give both the same value.",
             stacklevel=3,
         )
 

@@ -217,9 +217,12 @@ def test_steps_in_which_nothing_would_be_learned_are_warned_of(
     folder, out = tmp_path / "run", tmp_path / "run" / "out"
     config, files = save_config(folder, ADAMW), paths(folder, corpus, tiny_encoder)
     steps, total = "--training.max_steps", "--training.optimizer.total_steps"
-    stop = ["--paths.stop", folder / "stopped", "--vars.at", 1]
-    with pytest.warns(match=r"training\.max_steps is 10, and training\.optimizer\.total_steps 9:"):
-        assert run("train", config, "--output", out, *files, *stop, steps, 10).exit_code == 130
+    for given, shown, to in ((0, "0, for no limit", folder / "no limit"), (10, "10", out)):
+        stop = ["--paths.stop", folder / f"stopped at {given}", "--vars.at", 1]
+        with pytest.warns(match=rf"max_steps is {shown}, and training\.optimizer\.total_steps 9:"):
+            assert (
+                run("train", config, "--output", to, *files, *stop, steps, given).exit_code == 130
+            )
     again = ["--paths.stop", folder / "again", "--vars.at", 2]
     with pytest.warns(match=r"training\.max_steps is 11, and training\.optimizer\.total_steps 9:"):
         assert run("resume", out, *again, steps, 11).exit_code == 130
