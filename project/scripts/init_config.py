@@ -22,8 +22,12 @@ def main(gpu_id: str, config: str, *options: str) -> None:
             exits=1,
         )
     device = "--gpu" if int(gpu_id) >= 0 else "--cpu"
-    run_command([sys.executable, "-m", "spacy", "sener", "init-config", config, *options, device])
-    mark.write_text(get_checksum(path), encoding="utf8")
+    command = [sys.executable, "-m", "spacy", "sener", "init-config", config, *options, device]
+    try:
+        run_command(command)
+    finally:  # Ctrl-C may come when the config is written already
+        if path.exists():
+            mark.write_text(get_checksum(path), encoding="utf8")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from ..corpora import files
 from ..extensions import LABELS
 from .parquet_pages import BYTES_OF_A_VALUE, largest_pages
 
 ID_KEYS = ("doc_id", "id")
+NO_JSON = (UUID, Decimal, date)
+"""Types of columns of names that become text."""
 BATCH, BATCH_BYTES = 256, 1 << 26
 """Rows that are unpacked at once: so many, or fewer if they might take more bytes."""
 BUFFER = 1 << 20  # bytes that are read ahead of each column
@@ -127,7 +132,9 @@ def _row(cells: dict[str, Any], label_bytes: int) -> dict[str, Any] | str:
     n_bytes = sum(_n_bytes(cell) for cell in cells.values())
     if n_bytes + len(labels or ()) * label_bytes >= files.MAX_TEXT:
         return "the row is too long"
-    return {name: cell.as_py() for name, cell in cells.items()}
+    values = {name: cell.as_py() for name, cell in cells.items()}
+    names = {key: str(values[key]) for key in ID_KEYS if isinstance(values.get(key), NO_JSON)}
+    return values | names
 
 
 def _n_bytes(cell: Any) -> int:

@@ -3,8 +3,11 @@
 import io
 import itertools
 from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -164,6 +167,23 @@ def test_a_cell_that_has_no_value_in_python_is_that_of_one_row(tmp_path: Path) -
         assert len(found) == 300
         assert [i for i, row in enumerate(found) if isinstance(row, str)] == [270]
         assert str(found[270]).startswith("OverflowError")
+
+
+def test_names_of_types_that_json_has_not_are_text(tmp_path: Path) -> None:
+    name = UUID(int=7)
+    for value, kind in (
+        (name.bytes, arrow.uuid()),
+        (Decimal("1.50"), None),
+        (datetime(2024, 1, 30, 2, 40), None),
+        (date(2024, 1, 30), None),
+    ):
+        ids = arrow.array([value, None], kind)
+        parquet.write_table(arrow.table({"text": ["x"] * 2, "id": ids}), tmp_path / "a.parquet")
+        shown = str(name if kind else value)
+        assert rows(tmp_path / "a.parquet") == [
+            {"text": "x", "id": shown},
+            {"text": "x", "id": None},
+        ]
 
 
 def test_columns_that_cannot_be_what_they_should(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """A training of the project that was stopped goes on, if it is the same; and for which device."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import init_config
@@ -81,6 +85,21 @@ def test_a_config_that_was_changed_by_hand_is_not_overwritten(
     path.unlink()
     init_config.main(*command)
     assert path.read_text("utf8") == made
+
+
+def test_a_config_is_not_taken_for_changed_after_ctrl_c(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """It comes when the config is written, and before the command has ended."""
+    path = tmp_path / "config.cfg"
+    options = ["--corpus", str(corpus), "--encoder", str(tiny_encoder), "--force"]
+    command = [sys.executable, init_config.__file__, "-1", str(path), *options]
+    with subprocess.Popen(command) as process:
+        while not path.exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+    assert path.exists()
+    init_config.main(*command[2:])
 
 
 @pytest.mark.parametrize(("gpu_id", "allocator"), [("0", "pytorch"), ("-1", None)])
