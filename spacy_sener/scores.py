@@ -13,7 +13,8 @@ def span_scores(group: SpanGroup) -> list[float | None]:
 
     A column of scores, as spaCy's `spancat_singlelabel` writes, is read as a row.
 
-    Raises ValueError if there are scores, but not one for each span, or other things than numbers.
+    Raises ValueError if there are scores, but not one for each span, or what cannot be read as a
+    number.
     """
     scores = group.attrs.get("scores")
     if scores is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from ..extensions import LABELS
 from .parquet_pages import BYTES_OF_A_VALUE, largest_pages
 
 ID_KEYS = ("doc_id", "id")
-NO_JSON = (UUID, Decimal, date)
-"""Types of columns of names that become text."""
+NO_JSON = (UUID, Decimal, date, time, timedelta)
+"""Types of names that become text."""
 BATCH, BATCH_BYTES = 256, 1 << 26
 """Rows that are unpacked at once: so many, or fewer if they might take more bytes."""
 BUFFER = 1 << 20  # bytes that are read ahead of each column

@@ -9,6 +9,7 @@ from pathlib import Path
 from .brat import ANNOTATIONS
 from .files import files_below, open_text, plain_path, plain_suffix
 from .json_lists import top_level_keys
+from .label_studio_texts import LISTS
 from .tags import is_tag
 from .uima import holds_cas
 
@@ -20,7 +21,6 @@ BY_SUFFIX = {
     **dict.fromkeys((".bio", ".conll", ".iob", ".iob2"), "conll"),
 }
 FOLDER_FORMATS = ("brat", "uima")  # the others are of one file
-LABEL_STUDIO_LISTS = {"annotations", "completions", "predictions"}  # beside the data of a task
 HEAD = 4096  # characters
 JSON_LINE_ENDS = frozenset('{}[],"')
 # In JSON lines, a pair of a text and its annotations, as spaCy 2 was trained on.
@@ -102,7 +102,7 @@ def _json_format(path: Path) -> str:
         if key == "data" and value_begins_with == "[":
             return "squad"
         seen[key] = value_begins_with
-    is_task = seen.get("data") == "{" and LABEL_STUDIO_LISTS & seen.keys()
+    is_task = seen.get("data") == "{" and seen.keys() & LISTS
     if is_task or (is_list and "annotation_id" in seen):
         return "label-studio"
     if {"words", "ner"} <= seen.keys() and not is_list:

@@ -144,18 +144,21 @@ def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
 
 
 def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
-    """Keep scores if each span has one, a finite number, or NaN or None for having none."""
+    """Keep scores if each span has one, a finite number, or NaN or None for having none.
+
+    Those in a column, as spaCy's `spancat_singlelabel` writes them, become a row.
+    """
     scores = group.attrs.get("scores")
     if scores is None:
         return
     try:
-        values = np.array(scores, dtype=np.float64)
+        values = np.array(scores, dtype=np.float64).ravel()
     except (TypeError, ValueError):
         values = np.array(math.nan)
     if values.shape != (len(group),) or np.isinf(values).any():
         report.add_problem("unusable score", where, {"spans": len(group), "scores": scores})
         del group.attrs["scores"]
-    elif not isinstance(scores, np.ndarray):
+    elif not isinstance(scores, np.ndarray) or scores.shape != values.shape:
         group.attrs["scores"] = values
 
 

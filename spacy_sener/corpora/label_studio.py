@@ -6,20 +6,27 @@ an emoji has two. Nothing in the file says which, so the texts listed with the r
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .json_lists import json_list
 from .jsonl import Fields, read_fields, required
+from .label_studio_texts import (
+    Texts,
+    is_json_min,
+    is_labelled,
+    n_matches,
+    other_objects,
+    stretch,
+    strings_of,
+    unescaped,
+)
 from .offsets import same_text
 from .records import Reader, Record, TextRecord
 from .report import Report
 
-# Strings of a JSON-MIN record that are not the task's data.
-JSON_MIN_STRINGS = ("agreement", "created_at", "updated_at")
 FIRST_ASTRAL = 0x10000  # from here on, a character is two UTF-16 units
 
 
@@ -30,128 +37,25 @@ def read_label_studio(path: Path, report: Report) -> Iterator[Record]:
     Cancelled ones are left out, as are regions of HTML and of dialogues, whose places are not in
     characters of a text. All that is in the report.
     """
-    texts = _Texts(path)
+    texts = Texts(path)
     for where, task in json_list(path):
         yield from read_fields(path, task, where, partial(_parse, texts=texts, report=report))
 
 
-class _Texts:
-    """Which string of a task is its text. Only the project's settings say so, which no file has."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def key_of(self, task: Fields) -> str:
-        """`text`, or else the only string, or that at which most regions of the whole file stand.
-
-        Raises ValueError where there is none.
-        """
-        strings = list(_strings(task))
-        if "text" in _data(task):
-            required(_data(task), "text", str, "a string")
-            return "text"
-        if len(strings) == 1:
-            return strings[0]
-        *_, second, best = ["", "", *sorted(strings, key=self._fits.__getitem__)]
-        if self._fits[best] > self._fits[second]:
-            return best
-        raise ValueError(
-            "the task's text should be its 'text', its only string, or the one with the texts of "
-            f"the regions; its strings are {strings}. Rename the one that it is to 'text'"
-        )
-
-    @cached_property
-    def _fits(self) -> Counter[str]:
-        """Regions of the file whose listed text stands in a string, by the string's key."""
-        fits: Counter[str] = Counter()
-        for _, task in json_list(self.path):
-            if isinstance(task, dict):
-                regions = list(_regions(task))
-                fits.update(
-                    {key: _n_matches(text, regions) for key, text in _strings(task).items()}
-                )
-        return fits
-
-
-def _data(task: Fields) -> Fields:
-    """What was annotated: the task's `data`, or, in JSON-MIN, fields of the task itself."""
-    data = task.get("data")
-    return data if isinstance(data, dict) else task
-
-
-def _strings(task: Fields) -> dict[str, str]:
-    data = _data(task)
-    left_out = JSON_MIN_STRINGS if data is task else ()
-    return {k: v for k, v in data.items() if isinstance(v, str) and k not in left_out}
-
-
-def _regions(task: Fields) -> Iterator[Fields]:
-    """All that may be one, of all annotators."""
-    if _data(task) is task:
-        for value in task.values():
-            yield from _objects(value)
-        return
-    for key in ("annotations", "completions", "predictions"):
-        for annotation in _objects(task.get(key)):
-            for result in _objects(annotation.get("result")):
-                yield from _objects([result.get("value")])
-
-
-def _objects(values: object) -> Iterator[Fields]:
-    if isinstance(values, list):
-        yield from (value for value in values if isinstance(value, dict))
-
-
 def _parse(
-    fields: Fields, doc_id: Any, where: str, *, texts: _Texts, report: Report
+    fields: Fields, doc_id: Any, where: str, *, texts: Texts, report: Report
 ) -> TextRecord | None:
     place, key = f"{doc_id} ({where})", texts.key_of(fields)
-    text = _strings(fields)[key]
-    if _data(fields) is fields:
+    text = strings_of(fields)[key]
+    if is_json_min(fields):
         items = list(_json_min_items(fields, report, place))
     else:
         results = _chosen_results(fields, report, place)
         if results is None:
             return None
-        others = _others(results, fields, key)
-        items = [item for result in results for item in _items(result, others, report, place)]
+        left_out = other_objects(results, fields, key)
+        items = [item for result in results for item in _items(result, left_out, report, place)]
     return TextRecord(doc_id, where, text, _in_characters(text, items))
-
-
-def _others(results: Iterable[Any], task: Fields, key: str) -> set[str]:
-    """The names of what else in the task has labelled regions than its text, which has the key.
-
-    A name is often the key of its string. Where none is that of the text, the text's is the one
-    with the most regions that stand there.
-
-    Raises ValueError where that may be several.
-    """
-    by_name: dict[str, list[Fields]] = {}
-    for result in results:
-        if _is_labelled(result) and isinstance(result.get("to_name"), str):
-            by_name.setdefault(result["to_name"], []).append(result["value"])
-    strings = _strings(task)
-    fits = Counter({name: _n_matches(strings[key], by_name[name]) for name in by_name})
-    names = [
-        name
-        for name in by_name
-        if name not in strings or fits[name] > _n_matches(strings[name], by_name[name])
-    ]
-    names = [key] if key in by_name else names
-    if len(names) > 1:
-        names.sort(key=fits.__getitem__, reverse=True)
-        if fits[names[0]] == fits[names[1]]:
-            raise ValueError(
-                f"the regions of the task are on several texts, {names}, and which of them is "
-                f"'{key}' cannot be told: rename '{key}' to it"
-            )
-    return by_name.keys() - set(names[:1])
-
-
-def _is_labelled(result: Any) -> bool:
-    """Whether it is a region of a plain text."""
-    is_region = isinstance(result, Mapping) and result.get("type") == "labels"
-    return is_region and isinstance(result.get("value"), Mapping)
 
 
 def _chosen_results(task: Fields, report: Report, place: str) -> list[Any] | None:
@@ -197,13 +101,13 @@ def _results(annotation: Any) -> list[Any]:
     return [{**score, **result} if isinstance(result, dict) else result for result in results]
 
 
-def _items(result: Any, others: set[str], report: Report, place: str) -> Iterator[dict[str, Any]]:
+def _items(result: Any, left_out: set[str], report: Report, place: str) -> Iterator[dict[str, Any]]:
     kind = result.get("type") if isinstance(result, Mapping) else None
     if kind in ("hypertextlabels", "paragraphlabels"):
         report.add_problem("not in characters", place, result)
-    elif _is_labelled(result) and result.get("to_name") in others:
+    elif is_labelled(result) and result.get("to_name") in left_out:
         report.add_problem("of another text", place, result)
-    elif _is_labelled(result):
+    elif is_labelled(result):
         yield from _region_items(result["value"], result.get("score"))
     elif isinstance(kind, str) and kind != "labels":
         report.add_unread(kind, 1)
@@ -239,26 +143,16 @@ def _in_characters(text: str, items: Sequence[Fields]) -> list[Fields]:
         at = [at for at, character in enumerate(text) for _ in range(_n_units(character))]
         at.append(len(text))
         converted = [_converted(item, at) for item in items]
-        items = max(items, converted, key=partial(_n_matches, text))
+        items = max(items, converted, key=partial(n_matches, text))
     return [_with_line_breaks(item, text) for item in items]
 
 
 def _with_line_breaks(item: Fields, text: str) -> Fields:
     """Some versions list a line break as a backslash and an n."""
-    listed, stretch = item.get("text"), _stretch(item, text)
-    if isinstance(listed, str) and same_text(_unescaped(listed), _unescaped(stretch)):
-        return {**item, "text": stretch}
+    listed, there = item.get("text"), stretch(item, text)
+    if isinstance(listed, str) and same_text(unescaped(listed), unescaped(there)):
+        return {**item, "text": there}
     return item
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("\\n", "\n")
-
-
-def _stretch(item: Fields, text: str) -> str:
-    start, end = item.get("start"), item.get("end")
-    in_text = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
-    return text[start:end] if in_text else ""
 
 
 def _n_units(character: str) -> int:
@@ -270,14 +164,6 @@ def _converted(item: Fields, at: Sequence[int]) -> Fields:
     if type(start) is int and type(end) is int and 0 <= start < len(at) and 0 <= end < len(at):
         return {**item, "start": at[start], "end": at[end]}
     return item
-
-
-def _n_matches(text: str, items: Sequence[Fields]) -> int:
-    stretches = ((item.get("text"), _stretch(item, text)) for item in items)
-    return sum(
-        isinstance(listed, str) and _unescaped(listed) == _unescaped(stretch)
-        for listed, stretch in stretches
-    )
 
 
 READERS: dict[str, Reader] = {"label-studio": read_label_studio}

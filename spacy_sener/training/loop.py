@@ -129,9 +129,10 @@ def train(
 
 def _check_schedule(settings: dict[str, Any]) -> None:
     """Warn of steps in which hardly anything would be learned."""
-    steps, optimizer = settings["max_steps"], settings["optimizer"]
+    steps, epochs, optimizer = (settings[key] for key in ("max_steps", "max_epochs", "optimizer"))
     total = optimizer.total_steps if isinstance(optimizer, AdamW) else 0
-    if total > 0 and (steps > total or not steps):
+    is_endless = not steps and epochs < 1
+    if total > 0 and (steps > total or is_endless):
         warnings.warn(
             f"training.max_steps is {steps or '0, for no limit'}, and "
             f"training.optimizer.total_steps {total}: in the steps after that the rates are so low "

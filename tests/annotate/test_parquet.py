@@ -3,7 +3,7 @@
 import io
 import itertools
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -171,11 +171,14 @@ def test_a_cell_that_has_no_value_in_python_is_that_of_one_row(tmp_path: Path) -
 
 def test_names_of_types_that_json_has_not_are_text(tmp_path: Path) -> None:
     name = UUID(int=7)
+    uuids = [(name.bytes, arrow.uuid())] if hasattr(arrow, "uuid") else []
     for value, kind in (
-        (name.bytes, arrow.uuid()),
+        *uuids,
         (Decimal("1.50"), None),
         (datetime(2024, 1, 30, 2, 40), None),
         (date(2024, 1, 30), None),
+        (time(2, 40), None),
+        (timedelta(1), None),
     ):
         ids = arrow.array([value, None], kind)
         parquet.write_table(arrow.table({"text": ["x"] * 2, "id": ids}), tmp_path / "a.parquet")

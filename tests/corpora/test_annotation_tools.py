@@ -178,16 +178,20 @@ def test_label_studio_objects_may_have_the_name_of_another_string(tmp_path: Path
     assert not report.problems
 
 
-def test_label_studio_texts_that_cannot_be_told_apart(tmp_path: Path) -> None:
-    regions = [region(0, 3, "x", to_name="one"), region(4, 9, "y", to_name="two")]
-    with pytest.raises(
-        ValueError, match=r"several texts, \['one', 'two'\], and which of them is 'te"
-    ):
-        read(
-            write(
-                tmp_path / "a.json", [task(data={"text": ADA}, annotations=[annotation(*regions)])]
-            )
-        )
+@pytest.mark.parametrize("listed", [True, False])
+def test_label_studio_objects_may_be_one_text(tmp_path: Path, listed: bool) -> None:
+    """Also where offsets count UTF-16 units, so that the listed texts do not stand there."""
+    text = f"😀 {ADA}"
+    regions = [on("one", f"  {ADA}", 3, "da", "x"), on("two", f"  {ADA}", 2, "A", "y")]
+    for each in regions:
+        each["value"] |= {key: each["value"][key] + 1 for key in ("start", "end")}
+        if not listed:
+            del each["value"]["text"]
+    data = {"text": text, "url": "https://x"}
+    tasks = [task(data=data, annotations=[annotation(*regions)])]
+    [doc], report = read(write(tmp_path / "a.json", tasks))
+    assert {span.label for span in spans_of(doc)} == {"x", "y"}
+    assert "of another text" not in report.problems
 
 
 def test_label_studio_texts_of_any_name_among_other_strings(tmp_path: Path) -> None:
@@ -204,8 +208,17 @@ def test_label_studio_texts_of_any_name_among_other_strings(tmp_path: Path) -> N
     assert spans_of(doc) == [Labelled(4, 9, "x")]
     with pytest.raises(ValueError, match=r"strings are \['url', 'body', 'date'\]. Rename the one"):
         read(write(tmp_path / "a.json", tasks[:1]))
-    with pytest.raises(ValueError, match="'text'"):
-        read(write(tmp_path / "a.json", [task(data={"text": None, "x": "a"})]))
+    # A task without the text that the others have is none of another text.
+    for lacking in ({"body": None, "url": "a"}, {"body": None, "url": "a", "date": "b"}):
+        with pytest.raises(ValueError, match="or leave the task out"):
+            read(write(tmp_path / "a.json", [*tasks, task(data=lacking)]))
+
+
+def test_label_studio_controls_may_have_the_name_of_a_text(tmp_path: Path) -> None:
+    listed = [{"start": 4, "end": 9, "text": "Brenk", "labels": ["x"]}]
+    record = {"id": 1, "annotation_id": 3, "body": ADA, "text": listed}
+    [doc], _ = read(write(tmp_path / "a.json", [record]))
+    assert spans_of(doc) == [Labelled(4, 9, "x")]
 
 
 def brat(folder: Path, text: str, *lines: str, suffix: str = ".ann") -> Path:

@@ -111,6 +111,15 @@ def test_scores_that_are_not_one_number_for_each_span(tmp_path: Path, scores: An
         assert report.problems == {"unusable score": 1}
 
 
+def test_scores_in_a_column_are_kept_as_a_row(tmp_path: Path) -> None:
+    doc = NLP("one two")
+    doc.spans["sc"] = [Span(doc, 0, 1, "x"), Span(doc, 1, 2, "y")]
+    doc.spans["sc"].attrs["scores"] = np.array([[0.5], [0.25]])
+    [again], report = read(write(tmp_path / "a.spacy", doc))
+    assert again.spans["sc"].attrs["scores"].tolist() == [0.5, 0.25]
+    assert not report.problems
+
+
 def test_a_span_may_have_no_score(tmp_path: Path) -> None:
     doc = NLP("one two")
     doc.spans["sc"] = [Span(doc, 0, 1, "x"), Span(doc, 1, 2, "y")]

@@ -217,17 +217,29 @@ def test_steps_in_which_nothing_would_be_learned_are_warned_of(
     folder, out = tmp_path / "run", tmp_path / "run" / "out"
     config, files = save_config(folder, ADAMW), paths(folder, corpus, tiny_encoder)
     steps, total = "--training.max_steps", "--training.optimizer.total_steps"
-    for given, shown, to in ((0, "0, for no limit", folder / "no limit"), (10, "10", out)):
-        stop = ["--paths.stop", folder / f"stopped at {given}", "--vars.at", 1]
-        with pytest.warns(match=rf"max_steps is {shown}, and training\.optimizer\.total_steps 9:"):
-            assert (
-                run("train", config, "--output", to, *files, *stop, steps, given).exit_code == 130
-            )
+    stop = ["--paths.stop", folder / "stopped", "--vars.at", 1]
+    with pytest.warns(match=r"training\.max_steps is 10, and training\.optimizer\.total_steps 9:"):
+        assert run("train", config, "--output", out, *files, *stop, steps, 10).exit_code == 130
     again = ["--paths.stop", folder / "again", "--vars.at", 2]
     with pytest.warns(match=r"training\.max_steps is 11, and training\.optimizer\.total_steps 9:"):
         assert run("resume", out, *again, steps, 11).exit_code == 130
     once_more = ["--paths.stop", folder / "once more", "--vars.at", 3]
     assert run("resume", out, *once_more, steps, 12, total, 12).exit_code == 130
+
+
+def test_a_run_that_only_patience_ends_is_warned_of(
+    corpus: Path, tiny_encoder: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = tmp_path / "run"
+    config, files = save_config(folder, ADAMW), paths(folder, corpus, tiny_encoder)
+    for epochs, n_warnings in ((1, 0), (0, 1)):
+        limits = ["--training.max_steps", 0, "--training.max_epochs", epochs]
+        stop = ["--paths.stop", folder / f"stopped {epochs}", "--vars.at", 1]
+        to = folder / f"out {epochs}"
+        assert run("train", config, "--output", to, *files, *stop, *limits).exit_code == 130
+        shown = [str(each.message) for each in recwarn if "total_steps" in str(each.message)]
+        assert len(shown) == n_warnings, shown
+    assert "max_steps is 0, for no limit, and training.optimizer.total_steps 9" in shown[0]
 
 
 def test_documents_that_are_evaluated_may_be_of_any_length(
