@@ -11,6 +11,7 @@ import pytest
 import srsly
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceTrainer
 from tiny_encoders import SPECIAL, TEXT, UNK
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, BertConfig, CanineConfig, CanineTokenizer
@@ -19,6 +20,7 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 from spacy_sener.pieces import PieceTokenizer
 
 NAMES = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+PIECES = {"pad": "PAD", "bos": "CLS", "eos": "SEP", "unk": "UNK"}  # sentencepiece's names
 NASTY = ["Straße", "İstanbul", "don't", "2009-14", "\x01", "\u200b", "👩", "中文", "a b", " x"]
 WORDS = st.lists(
     st.sampled_from([*TEXT.split(), *NASTY])
@@ -60,6 +62,24 @@ def metaspace_never(folder: Path, tiny_deberta: Path) -> Path:
     return save(tokenizer, folder, **dict(zip(NAMES, SPECIAL, strict=True)))
 
 
+def sentencepiece_alone(folder: Path, tiny_deberta: Path) -> Path:
+    """As DeBERTa-v3 is published: the model of sentencepiece, and no tokenizer.json."""
+    folder.mkdir()
+    shutil.copy(tiny_deberta / "config.json", folder)
+    settings = {"do_lower_case": False, "vocab_type": "spm"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    SentencePieceTrainer.train(
+        sentence_iterator=iter([TEXT] * 20),
+        model_prefix=str(folder / "spm"),
+        vocab_size=300,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **{f"{name}_piece": f"[{piece}]" for name, piece in PIECES.items()},
+        **{f"{name}_id": number for number, name in enumerate(PIECES)},
+    )
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folders(
     tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_deberta: Path
@@ -70,10 +90,13 @@ def folders(
         "metaspace": tiny_deberta,
         "metaspace-never": metaspace_never(root / "never", tiny_deberta),
         "bytes": byte_level(root / "bytes"),
+        "sentencepiece": sentencepiece_alone(root / "sentencepiece", tiny_deberta),
     }
 
 
-@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "metaspace-never", "bytes"])
+@pytest.mark.parametrize(
+    "kind", ["wordpiece", "metaspace", "metaspace-never", "bytes", "sentencepiece"]
+)
 def test_each_word_is_read_alone(folders: dict[str, Path], kind: str) -> None:
     ours = PieceTokenizer.from_pretrained(str(folders[kind]))
     theirs = AutoTokenizer.from_pretrained(str(folders[kind]))
@@ -112,7 +135,7 @@ def test_special_pieces(tiny_encoder: Path) -> None:
     assert tokenizer.strings([10**6]) == [""]
 
 
-@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "bytes"])
+@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "bytes", "sentencepiece"])
 def test_plain_data_and_back(folders: dict[str, Path], kind: str) -> None:
     tokenizer = PieceTokenizer.from_pretrained(str(folders[kind]))
     data = srsly.msgpack_loads(srsly.msgpack_dumps(tokenizer.to_dict()))

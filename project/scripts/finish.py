@@ -1,5 +1,6 @@
 """Say where the model, the reports and the page are, and how to use the model."""
 
+import sys
 from pathlib import Path
 
 import srsly
@@ -10,16 +11,17 @@ The pipeline is in  {model}
 The page to look at {page}
 The reports are     {reports}
 
-On a text of your own, in Python:
+On a text of your own, in Python ({python}):
 
+    from pathlib import Path
     import spacy
-    doc = spacy.load("{model}")(open("page.txt", encoding="utf8").read())
+    doc = spacy.load("{model}")(Path("page.txt").read_text(encoding="utf8"))
     for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"]):
         print(f"{{score:.2f}} {{span.label_}}: {{span.text}}")
 
 or as a page, for a text file or a folder of them, from the command line:
 
-    python -m spacy sener render {model} TEXTS found.html
+    {python} -m spacy sener render {model} TEXTS found.html
 """
 
 
@@ -36,7 +38,8 @@ def main(model: Path, page: Path, reports: list[Path]) -> None:
     print("\n".join(scores(folder) for folder in reports))
     places = ("\n" + 20 * " ").join(str(folder.resolve() / "report.md") for folder in reports)
     path = model.resolve().as_posix()  # in a string of Python a backslash is no separator
-    print(MESSAGE.format(model=path, page=page.resolve().as_uri(), reports=places))
+    named = {"python": sys.executable, "model": path, "page": page.resolve().as_uri()}
+    print(MESSAGE.format(**named, reports=places))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def main(gpu_id: str, config: str, *options: str) -> None:
         msg.fail(
             f"{config} was changed by hand, and would be written anew",
             "Delete it, or move it away, and give settings of your own with --vars.train_options "
-            '" --training.max_steps 500"',
+            '" --components.sener.threshold 0.3"',
             exits=1,
         )
     device = "--gpu" if int(gpu_id) >= 0 else "--cpu"

@@ -2,7 +2,7 @@
 
 import shutil
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fetch
@@ -44,9 +44,10 @@ def test_every_dependency_is_there_or_made_by_another_command(
 ) -> None:
     commands = settings["commands"]
     outputs = set(chain.from_iterable(command.get("outputs", []) for command in commands))
+    made = outputs | {str(parent) for path in outputs for parent in PurePosixPath(path).parents}
     for command in commands:
         for path in command.get("deps", []):
-            if path not in outputs and not path.startswith("assets/"):
+            if path not in made and not path.startswith("assets/"):
                 assert (project_folder / path).exists(), (command["name"], path)
 
 
@@ -58,6 +59,18 @@ def test_a_card_does_not_make_a_pipeline_be_trained_again(settings: dict[str, An
     assert len(cards) == 2
     watched = chain.from_iterable(one.get("outputs", []) + one.get("deps", []) for one in commands)
     assert set(cards).isdisjoint(watched)
+
+
+def test_a_threshold_does_not_make_a_pipeline_be_trained_again(settings: dict[str, Any]) -> None:
+    """It changes what is saved beside the weights. Reports, pages and packages are made anew."""
+    outputs, deps = (
+        set(chain.from_iterable(command.get(key, []) for command in settings["commands"]))
+        for key in ("outputs", "deps")
+    )
+    trained = {path for path in outputs if "model-best" in path}
+    assert len(trained) == 3
+    assert all(path.endswith("/model-best/sener/model") for path in trained)
+    assert {path.removesuffix("/model") for path in trained} <= deps
 
 
 def test_every_command_has_help_and_is_of_use(settings: dict[str, Any]) -> None:
