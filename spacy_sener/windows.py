@@ -141,7 +141,7 @@ def cut(
     as in `make_windows`.
     """
     bounds = _bounds(sizes, capacity, overlap)
-    owners = _owners(bounds, span_window, margin=(overlap - span_window) // 2)
+    owners = _owners(bounds, span_window, margin=overlap - span_window)
     for (begin, end), owned in zip(bounds, owners, strict=True):
         yield begin, end, owned
 
@@ -172,15 +172,15 @@ def _owners(
 
     A start s that two windows hold goes to the one that sees more around the longest span from s:
     the later one sees s - begin rows before it, the earlier one end - (s + longest) after it. Where
-    they share less than `span_window` and `margin`, the longest spans give way, down to half of
-    what is shared: else all spans at the border would be read without what stands before them.
+    they share less than `span_window` and `margin`, the longest spans give way by an eighth of what
+    is shared: else all spans at the border would be read without what stands before them.
     """
     first = 0
     for (begin, end), following in zip_longest(bounds, bounds[1:]):
         last = end
         if following is not None:
             shared = end - following[0]
-            longest = min(span_window, max(shared - margin, shared // 2))
+            longest = min(span_window, shared - min(margin, shared // 8))
             last = following[0] + (shared - longest) // 2
         yield first - begin, last - begin
         first = last

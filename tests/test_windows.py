@@ -82,8 +82,8 @@ def test_every_span_start_has_one_owner(
 
     Neighbours share 2 * span_window rows, or what they are told if it is no less than span_window,
     or half of the first window's where it has fewer than twice that. So every span of span_window
-    is seen if all windows but the last have 3 * span_window rows or more; of smaller ones, those of
-    half of what is shared at least.
+    is seen if all windows but the last have 16 / 7 * span_window rows or more; of smaller ones,
+    those of 7 / 8 of what is shared.
     """
     overlap = 2 * span_window if share is None else span_window + min(share, span_window)
     windows = make_windows(
@@ -96,17 +96,17 @@ def test_every_span_start_has_one_owner(
     rows = rows_of(sizes)
     owned = [int(i) for window in windows for i in window.tokens[slice(*window.owned)]]
     assert owned == rows
-    bounds, margin = [position(rows, window) for window in windows], (overlap - span_window) // 2
+    bounds, margin = [position(rows, window) for window in windows], overlap - span_window
     shared = [end - following for (_, end), (following, _) in pairwise(bounds)]
     for (begin, end), n_shared in zip(bounds, shared, strict=False):
         assert n_shared >= min(overlap, (end - begin) // 2)
     for window, (begin, end), n_shared in zip(windows, bounds, [*shared, 0], strict=False):
-        longest = min(span_window, max(n_shared - margin, n_shared // 2))
+        longest = min(span_window, n_shared - min(margin, n_shared // 8))
         for start in range(begin + window.owned[0], begin + window.owned[1]):
             assert begin <= start < end
             assert start + longest < end or end == len(rows)
     for window, n_shared in zip(windows[1:], shared, strict=True):
-        assert window.owned[0] >= min(margin // 2, n_shared // 4)
+        assert window.owned[0] >= min(margin, n_shared // 8) // 2
 
 
 @settings(max_examples=40)

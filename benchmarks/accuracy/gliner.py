@@ -26,7 +26,7 @@ from spacy.tokens import Doc, Span
 from transformers import AutoConfig, set_seed
 
 from benchmarks.accuracy.corpora import KEY, copied
-from benchmarks.accuracy.methods import LOWEST_SCORE
+from benchmarks.accuracy.methods import LOWEST_SCORE, thinned
 from spacy_sener.sources import DEFAULT_SOURCE, resolve_source
 
 LOWEST_SCORES = np.arange(LOWEST_SCORE, 1.0, 0.02)
@@ -47,6 +47,11 @@ class GLiNERMethod:
         updates, then falls to 0.
     others_lr (float): The same of all other weights.
     smoothing (float): A target is at least half of this, and at most one less half of it.
+    alpha (float): Weight of the marks that are there in the loss, the others having one less it;
+        -1: all have 1, as by default in the package.
+    clip (float): Norm at which gradients are clipped.
+    embed_marker (bool): A label's vector is that of its marker, or else of the word after it.
+    empty (float): Share of the documents without spans that is trained on.
     """
 
     has_scores = True
@@ -58,10 +63,20 @@ class GLiNERMethod:
         learning_rate: float = 2e-4,
         others_lr: float = 5e-4,
         smoothing: float = 0.02,
+        alpha: float = -1.0,
+        clip: float = 1.0,
+        embed_marker: bool = True,
+        empty: float = 1.0,
     ) -> None:
         self.folder = resolve_source(encoder)
-        self.rates = {"learning_rate": learning_rate, "others_lr": others_lr}
-        self.smoothing = smoothing
+        self.embed_marker, self.empty = embed_marker, empty
+        self.settings = {
+            "learning_rate": learning_rate,
+            "others_lr": others_lr,
+            "label_smoothing": smoothing,
+            "focal_loss_alpha": alpha,
+            "max_grad_norm": clip,
+        }
 
     def train(self, docs: Sequence[Doc], *, updates: int, seed: int) -> None:
         """Train on `docs` for `updates / len(docs)` epochs, one piece of a document at a time.
@@ -70,10 +85,11 @@ class GLiNERMethod:
         those of a method that makes one update with each.
         """
         set_seed(seed)
+        docs = thinned(docs, self.empty, seed)
         self.labels = in_words(sorted({span.label_ for doc in docs for span in doc.spans[KEY]}))
         self.flat = not any(_has_overlaps(doc) for doc in docs)
         self.multi_label = any(_has_double_labels(doc) for doc in docs)
-        self.model = untrained(self.folder)
+        self.model = untrained(self.folder, embed_marker=self.embed_marker)
         with TemporaryDirectory() as folder:
             self.model.train_model(
                 [example for doc in docs for example in self._examples(doc)],
@@ -82,8 +98,7 @@ class GLiNERMethod:
                 num_train_epochs=updates / len(docs),
                 max_steps=-1,
                 per_device_train_batch_size=1,
-                **self.rates,
-                label_smoothing=self.smoothing,
+                **self.settings,
                 save_strategy="no",
                 dataloader_num_workers=0,
                 dataloader_pin_memory=False,
@@ -218,8 +233,11 @@ def in_words(labels: Iterable[str]) -> dict[str, str]:
     return {label: label.replace("_", " ") for label in labels}
 
 
-def untrained(folder: str) -> Any:
-    """The model over the encoder in `folder`, limited by nothing but the encoder's positions."""
+def untrained(folder: str, *, embed_marker: bool) -> Any:
+    """The model over the encoder in `folder`, limited by nothing but the encoder's positions.
+
+    embed_marker: as in `GLiNERMethod`.
+    """
     from gliner import GLiNER
 
     encoder = AutoConfig.from_pretrained(folder)
@@ -229,6 +247,7 @@ def untrained(folder: str) -> Any:
             "span_mode": "token_level",
             "hidden_size": encoder.hidden_size,
             "max_len": encoder.max_position_embeddings,
+            "embed_ent_token": embed_marker,
         }
     )
     tokenizer = model.data_processor.transformer_tokenizer
