@@ -70,7 +70,7 @@ def trained(folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(folder):
     torch.manual_seed(0)
-    return untrained(folder)
+    return untrained(folder, embed_marker=True)
 
 
 def test_it_finds_what_it_learned_wherever_it_is(trained):
