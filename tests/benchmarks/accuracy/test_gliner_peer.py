@@ -31,6 +31,7 @@ from benchmarks.accuracy.gliner import (
 
 NLP = spacy.blank("en")
 PERSON, PLACE = "known_person", "place"
+TUNED = {"alpha": 0.75, "clip": 100.0, "embed_marker": False, "empty": 0.5}
 
 
 def annotated(text: str, *spans: tuple[int, int, str]) -> Doc:
@@ -52,10 +53,10 @@ def folder(tmp_path_factory):
     return str(save_tiny_bert(tmp_path_factory.mktemp("bert")))
 
 
-@pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory):
+@pytest.fixture(scope="module", params=[{}, TUNED], ids=["package", "tuned"])
+def trained(folder, tmp_path_factory, request):
     """One that has learned what the name is, in a working directory of its own."""
-    method = GLiNERMethod(encoder=folder, learning_rate=1e-3, others_lr=3e-3)
+    method = GLiNERMethod(encoder=folder, learning_rate=1e-3, others_lr=3e-3, **request.param)
     docs = [letters(n_before=i % 9, n_after=8 - i % 9) for i in range(20)]
     docs.append(annotated("Zurich and London", (0, 1, PLACE), (2, 3, PLACE)))
     here = tmp_path_factory.mktemp("here")
