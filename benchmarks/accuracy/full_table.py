@@ -168,15 +168,18 @@ def build_utc_ie_v1(
     depth: int = 2,
     token_dropout: float = 0.4,
     span_dropout: float = 0.2,
+    normalized: bool = False,
     recompute: bool = False,
 ) -> SpanModel:
     """Biaffine, then `depth` Plusformer layers; settings as in `build_cnn_ner_v1`.
 
-    span_size: must be even. span_dropout: on span vectors.
+    span_size: must be even. span_dropout: on span vectors. normalized: of `Biaffine`.
     """
 
     def head(input_size: int, n_labels: int) -> FullTable:
-        pairs = Biaffine(input_size, hidden_size, span_size, dropout=token_dropout)
+        pairs = Biaffine(
+            input_size, hidden_size, span_size, dropout=token_dropout, normalized=normalized
+        )
         blocks = [Plusformer(span_size, dropout=span_dropout) for _ in range(depth)]
         return FullTable(
             pairs, blocks, span_size=span_size, n_labels=n_labels, span_window=span_window

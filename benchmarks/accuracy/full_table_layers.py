@@ -4,6 +4,8 @@ A table is (n_tokens, n_tokens, size): cell (i, j) is the pair of a span's ends 
 one text at a time, so nothing is padded and nothing masked.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,15 +79,28 @@ class Biaffine(nn.Module):
     With a = [GELU(head(h)); 1] and t = [GELU(tail(h)); 1]:
 
         z_ijo = a_i U_o t_j + W_o [a_i; t_j]
+
+    normalized: each of the two terms has a LayerNorm over its o, as in the authors' own training.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, span_size: int, *, dropout: float):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        span_size: int,
+        *,
+        dropout: float,
+        normalized: bool = False,
+    ):
         super().__init__()
         self.head = nn.Linear(input_size, hidden_size)
         self.tail = nn.Linear(input_size, hidden_size)
         self.bilinear = nn.Parameter(torch.empty(span_size, hidden_size + 1, hidden_size + 1))
         self.affine = nn.Parameter(torch.empty(span_size, 2 * (hidden_size + 1)))
         self.dropout = nn.Dropout(dropout)
+        norm = partial(nn.LayerNorm, span_size) if normalized else nn.Identity
+        self.bilinear_norm = norm()
+        self.affine_norm = norm()
         nn.init.xavier_normal_(self.bilinear)
         nn.init.xavier_normal_(self.affine)
 
@@ -95,7 +110,8 @@ class Biaffine(nn.Module):
         t = F.pad(F.gelu(self.tail(self.dropout(tokens))), (0, 1), value=1.0)
         from_head, from_tail = self.affine.chunk(2, dim=1)
         pairs = torch.einsum("ia,oab,jb->ijo", a, self.bilinear, t).contiguous()
-        return pairs + (a @ from_head.T)[:, None] + t @ from_tail.T
+        sides = (a @ from_head.T)[:, None] + t @ from_tail.T
+        return self.bilinear_norm(pairs) + self.affine_norm(sides)
 
 
 class Plusformer(nn.Module):

@@ -96,6 +96,23 @@ def test_a_convolution_of_cnn_ner() -> None:
         torch.testing.assert_close(block(table)[i, j], expected)
 
 
+@pytest.mark.parametrize("normalized", [False, True])
+def test_pairs_of_utc_ie(normalized: bool) -> None:
+    pairs = seeded(Biaffine(5, 6, 4, dropout=0.3, normalized=normalized))
+    tokens = torch.randn(7, 5, dtype=torch.double)
+    one = torch.ones(7, 1, dtype=torch.double)
+    heads = torch.cat([F.gelu(pairs.head(tokens)), one], dim=1)
+    tails = torch.cat([F.gelu(pairs.tail(tokens)), one], dim=1)
+    table = pairs(tokens)
+    for i, j in [(0, 0), (1, 3), (6, 2)]:
+        bilinear = torch.stack([heads[i] @ pairs.bilinear[o] @ tails[j] for o in range(4)])
+        affine = pairs.affine @ torch.cat([heads[i], tails[j]])
+        if normalized:
+            bilinear = F.layer_norm(bilinear, (4,), *pairs.bilinear_norm.parameters())
+            affine = F.layer_norm(affine, (4,), *pairs.affine_norm.parameters())
+        torch.testing.assert_close(table[i, j], bilinear + affine)
+
+
 def sheared(kernel: Tensor) -> tuple[Tensor, Tensor]:
     """Two kernels that are one, in our band and in the full table.
 
