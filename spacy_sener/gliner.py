@@ -19,7 +19,15 @@ from .nn.position_table import tile_positions
 from .nn.pretrained import load_config
 from .pieces import PieceTokenizer
 from .progress import tracked
-from .prompted import Markers, Prompted, PromptedWindow, group_prompted, lay_out, pieces_at_once
+from .prompted import (
+    Markers,
+    Prompted,
+    PromptedWindow,
+    fitting_labels,
+    group_prompted,
+    lay_out,
+    pieces_at_once,
+)
 from .shim import Spec, TorchShim, torch_shim
 from .sources import resolve_source
 from .types import Floats
@@ -150,7 +158,7 @@ def _new(
 def _published(shim: TorchShim, folder: str, max_pieces: int) -> tuple[GLiNER, Spec]:
     """The network of a checkpoint; its table of positions is made longer if need be."""
     published, config = load_gliner_checkpoint(folder), read_gliner_config(folder)
-    tokenizer = PieceTokenizer.from_pretrained(folder)
+    tokenizer = PieceTokenizer.from_pretrained(folder, spaced=False)  # as GLiNER's trainer does
     if tokenizer.piece_id(config.label_token) != published.settings.marker:
         raise ValueError(
             f"The tokenizer in {folder} has {tokenizer.piece_id(config.label_token)} for "
@@ -178,6 +186,20 @@ def _spec(tokenizer: PieceTokenizer, network: GLiNERSettings, end_piece: str) ->
     }
 
 
+def fitting(model: MarkModel, labels: Sequence[str], *, task: str) -> list[bool]:
+    """Of each label, whether it is short enough to be asked beside the task, as it is read."""
+    tokenizer, markers = _prompt_pieces(model)
+    return fitting_labels(
+        labels, tokenizer, markers, task=task, max_pieces=model.attrs["max_pieces"]
+    )
+
+
+def _prompt_pieces(model: MarkModel) -> tuple[PieceTokenizer, Markers]:
+    spec = torch_shim(model).spec
+    tokenizer = PieceTokenizer.from_dict(spec["tokenizer"])
+    return tokenizer, Markers(label=spec["network"]["marker"], end=spec["end"])
+
+
 def _forward(
     model: MarkModel, items: Sequence[Prompted], is_train: bool, *, words: WordKind
 ) -> tuple[MarkedBatch, Callable[[Sequence[Tensor]], Sequence[Prompted]]]:
@@ -188,8 +210,7 @@ def _forward(
     instead of being kept.
     """
     shim, max_pieces = torch_shim(model), model.attrs["max_pieces"]
-    tokenizer = PieceTokenizer.from_dict(shim.spec["tokenizer"])
-    markers = Markers(label=shim.spec["network"]["marker"], end=shim.spec["end"])
+    tokenizer, markers = _prompt_pieces(model)
     layout = lay_out(items, tokenizer, markers, max_pieces=max_pieces, words=words)
     groups = list(group_prompted(layout.windows, max_pieces))
     inputs = partial(_inputs, pad_id=tokenizer.pad_id)

@@ -38,8 +38,8 @@ def _mind_forks() -> None:
 class PieceTokenizer:
     """A tokenizer that saves to plain data and needs no transformers class to come back.
 
-    Every word is tokenized on its own, as if a space stood before it: each token of spaCy gets
-    pieces of its own, whatever the encoder's tokenizer would have joined.
+    Every word is tokenized on its own, unless told otherwise as if a space stood before it: each
+    token of spaCy gets pieces of its own, whatever the encoder's tokenizer would have joined.
     """
 
     definition: str = field(repr=False)  # the tokenizer as its library writes it: JSON
@@ -50,9 +50,11 @@ class PieceTokenizer:
     special_ids: tuple[int, ...]
 
     @classmethod
-    def from_pretrained(cls, source: str) -> "PieceTokenizer":
+    def from_pretrained(cls, source: str, *, spaced: bool = True) -> "PieceTokenizer":
         """Load the tokenizer of an encoder from a folder or a hub name.
 
+        spaced: False to read words as the tokenizer itself reads words that it is given apart, for
+        weights that were trained so.
         Raises ValueError if there is none, it is damaged or slow, or lacks a special piece.
         """
         tokenizer = _load(source)
@@ -62,7 +64,7 @@ class PieceTokenizer:
                 "Save a fast one (tokenizer.json) beside its weights."
             )
         return cls(
-            definition=_words_alone(tokenizer.backend_tokenizer),
+            definition=_definition(tokenizer.backend_tokenizer, spaced),
             cls_id=_special(tokenizer, source, "cls_token_id", "bos_token_id"),
             sep_id=_special(tokenizer, source, "sep_token_id", "eos_token_id"),
             pad_id=_special(tokenizer, source, "pad_token_id"),
@@ -149,10 +151,12 @@ def _special(tokenizer: Any, source: str, *names: str) -> int:
     raise ValueError(f"The tokenizer of '{source}' defines no {names[0]}, which the encoder needs.")
 
 
-def _words_alone(tokenizer: Tokenizer) -> str:
-    """The tokenizer's definition, set to read each word as if a space stood before it."""
+def _definition(tokenizer: Tokenizer, spaced: bool) -> str:
+    """The tokenizer as JSON, and if `spaced`, set to read each word as if a space stood before."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if not spaced:
+        return str(tokenizer.to_str())
     definition = json.loads(tokenizer.to_str())
     pre = definition.get("pre_tokenizer") or {}
     for step in [pre, *pre.get("pretokenizers", [])]:

@@ -73,8 +73,8 @@ class PromptedWindow:
     def answered(self) -> Ints:
         """The words that it answers for, counted as in `piece_words` but from 0: those of the task
         and those that it owns."""
-        owned = np.arange(*self.owned) + self.n_task_words
-        return np.concatenate([np.arange(self.n_task_words), owned])
+        owned = np.arange(*self.owned, dtype=np.int64) + self.n_task_words
+        return np.concatenate([np.arange(self.n_task_words, dtype=np.int64), owned])
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,26 @@ def lay_out(
     return Layout(prompts, words_of_docs, [tasks[prompt.task] for prompt in prompts], windows)
 
 
+def fitting_labels(
+    readings: Sequence[str],
+    tokenizer: PieceTokenizer,
+    markers: Markers,
+    *,
+    task: str,
+    max_pieces: int,
+) -> list[bool]:
+    """Of each label, as it is read, whether `lay_out` takes it beside the task."""
+    task_words = [task[start:end] for start, end in split(task)]
+    (of_task,), of_readings = _pieces(tokenizer, [task_words], [[each] for each in readings])
+    room = _most_label_pieces(max_pieces) - len(of_task.ids)
+    return [len(_label_ids(pieces.ids, markers)) <= room for pieces in of_readings]
+
+
+def _most_label_pieces(max_pieces: int) -> int:
+    """Half of a window, without [CLS] and the end of the labels."""
+    return max_pieces // 2 - 2
+
+
 def _pieces(tokenizer: PieceTokenizer, *groups: list[list[str]]) -> Iterator[list[Pieces]]:
     """Of groups of texts, which are lists of words."""
     encodings = iter(tokenizer.encode([text for group in groups for text in group]))
@@ -212,10 +232,12 @@ class _Frame:
             prompt = self._prompt_ids(labels)
             n_prompt_pieces = len(prompt) + len(self.task.ids)
             capacity = max_pieces - n_prompt_pieces - 1  # [SEP]
-            for begin, end, owned in cut(text.sizes, capacity, capacity // 4, span_window=0):
+            # A word without pieces counts as one: of such words, too, a window holds no more.
+            costs = np.maximum(text.sizes, 1)
+            for begin, end, owned in cut(costs, capacity, capacity // 4, span_window=0):
                 ids = text.ids[starts[begin] : starts[end]]
                 sizes = np.concatenate([self.task.sizes, text.sizes[begin:end]])
-                words = np.repeat(np.arange(1, len(sizes) + 1), sizes)
+                words = np.repeat(np.arange(1, len(sizes) + 1, dtype=np.int64), sizes)
                 yield PromptedWindow(
                     item=self.item,
                     labels=labels,
@@ -229,7 +251,7 @@ class _Frame:
 
     def _passes(self, max_pieces: int) -> Iterator[tuple[int, int]]:
         """Ranges of labels that can be asked together."""
-        most = max_pieces // 2 - 2  # [CLS] and the end of the labels
+        most = _most_label_pieces(max_pieces)
         room = most - len(self.task.ids)
         begin = n_pieces = 0
         for i, reading in enumerate(self.prompt.readings):

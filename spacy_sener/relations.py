@@ -21,9 +21,10 @@ class Relation:
     """The tail's probability."""
 
 
+_NAME = "relations"
 # spaCy moves what is kept under ("._.", name, first character, last character) along when it joins
-# documents or cuts one out of another; see `_kept`.
-_MARK, _NAME = "._.", "relations"
+# documents or cuts one out of another; see `_kept`. By its space the name is that of no extension.
+_KEPT_UNDER = ("._.", "spacy-sener relations")
 
 
 def read_relations(doc: Doc) -> list[Relation]:
@@ -53,7 +54,7 @@ def write_relations(doc: Doc, relations: Iterable[Relation]) -> None:
     for key in _keys(doc):
         del _user_data(doc)[key]
     if relations:
-        key = (_MARK, _NAME, 0, len(doc.text))
+        key = (*_KEPT_UNDER, 0, len(doc.text))
         _user_data(doc)[key] = [_kept(each) for each in relations]
 
 
@@ -75,7 +76,7 @@ def add_extension() -> None:
 def _keys(doc: Doc) -> list[tuple[Any, ...]]:
     """Those of relations: one, or as many as documents that were joined."""
     keys = [key for key in _user_data(doc) if isinstance(key, tuple)]
-    return [key for key in keys if key[:2] == (_MARK, _NAME)]
+    return [key for key in keys if key[:2] == _KEPT_UNDER]
 
 
 def _user_data(doc: Doc) -> dict[Any, Any]:

@@ -192,5 +192,6 @@ def _pieces(
     if tokenizer is None:
         return rows.piece_ids, rows.piece_ids
     ids = rows.piece_ids[starts[begin] : starts[end]]
-    row = np.repeat(np.arange(1, end - begin + 1), rows.sizes[begin:end])
+    # The default integer has 32 bits on Windows before numpy 2, and torch's indices have 64.
+    row = np.repeat(np.arange(1, end - begin + 1, dtype=np.int64), rows.sizes[begin:end])
     return np.concatenate([[tokenizer.cls_id], ids, [tokenizer.sep_id]]), np.pad(row, 1)

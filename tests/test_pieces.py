@@ -127,6 +127,19 @@ def test_every_word_of_a_byte_level_tokenizer_gets_its_space(folders: dict[str, 
     assert encoding.ids[0] == encoding.ids[1]
 
 
+@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "metaspace-never", "bytes"])
+def test_words_may_be_read_as_the_tokenizer_itself_reads_words(
+    folders: dict[str, Path], kind: str
+) -> None:
+    words = ["the", "the", "university", "Zürich"]
+    [encoding] = PieceTokenizer.from_pretrained(str(folders[kind]), spaced=False).encode([words])
+    theirs = AutoTokenizer.from_pretrained(str(folders[kind]))
+    expected = theirs(words, is_split_into_words=True, add_special_tokens=False)
+    assert encoding.ids == expected["input_ids"]
+    [spaced] = PieceTokenizer.from_pretrained(str(folders[kind])).encode([words])
+    assert (spaced.ids == encoding.ids) == (kind in ("wordpiece", "metaspace"))
+
+
 def test_special_pieces(tiny_encoder: Path) -> None:
     tokenizer = PieceTokenizer.from_pretrained(str(tiny_encoder))
     named = [tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import spacy
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, Token
 
 from spacy_sener.relations import Relation, add_extension, read_relations
 
@@ -114,6 +114,25 @@ def test_an_end_that_was_cut_off_is_not_found_in_another_document() -> None:
         for docs in ([other, part], [part, other]):
             assert described(Doc.from_docs(docs)) == []
     assert described(Doc.from_docs([other, doc[4:8].as_doc(copy_user_data=True)])) == BOTH[:1]
+
+
+def test_spans_and_tokens_may_have_relations_of_ones_own(own: None) -> None:
+    doc = related()
+    doc[4:6]._.relations, doc[:]._.relations, doc[0]._.relations = "founder", 1, ["x"]
+    assert described(doc) == BOTH
+    doc._.relations = []
+    assert doc[4:6]._.relations == "founder"
+    assert doc[:]._.relations == 1
+    assert doc[0]._.relations == ["x"]
+
+
+@pytest.fixture
+def own() -> Iterator[None]:
+    Span.set_extension("relations", default=None)
+    Token.set_extension("relations", default=None)
+    yield
+    Span.remove_extension("relations")
+    Token.remove_extension("relations")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ..corpora import brat
 from ..corpora.corpus import to_annotate
 from ..corpora.detect import detect_format
-from ..corpora.docbin import load_docbin
+from ..corpora.docbin import load_docs
 from ..corpora.files import create_text, files_below, plain_suffix
 from ..corpora.raw_texts import SUFFIXES as RAW
 from ..corpora.raw_texts import read_texts
@@ -170,7 +170,7 @@ def _predict(nlp: Language, docs: Iterable[Doc], *, compare: bool) -> Iterator[A
 def _predictions(path: Path, gold_path: Path | None, *, compare: bool, read: Read) -> Iterator[Any]:
     """Documents of a .spacy file, or examples of gold ones and these."""
     nlp = blank("en")
-    docs = _read_docbin(path, nlp)
+    docs = load_docs(path, nlp.vocab)
     if gold_path is None:
         if compare:
             raise ValueError(f"INPUT is missing: what should {path} be compared with?")
@@ -198,7 +198,7 @@ def _read(
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if plain_suffix(path) == ".spacy":
-        return _read_docbin(path, nlp)
+        return load_docs(path, nlp.vocab)
     if not gold and record_format == "auto" and _are_raw(path):
         return read_texts(path, nlp)
     return read_docs(
@@ -218,7 +218,3 @@ def _are_raw(path: Path) -> bool:
     if plain_suffix(path) == ".jsonl":
         return detect_format(path) == "jsonl"
     return plain_suffix(path) == ".txt"
-
-
-def _read_docbin(path: Path, nlp: Language) -> Iterator[Doc]:
-    yield from load_docbin(path).get_docs(nlp.vocab)

@@ -137,9 +137,9 @@ def _alone_in(output_path: Path) -> Iterator[None]:
 
 
 def _run(nlp: Language, output_path: Path, use_gpu: int, saved: Saved | None) -> None:
-    allocator = nlp.config["training"]["gpu_allocator"]
+    allocator = nlp.config.interpolate()["training"]["gpu_allocator"]
     if use_gpu >= 0 and allocator:
-        set_gpu_allocator(nlp.config.interpolate()["training"]["gpu_allocator"])
+        set_gpu_allocator(allocator)
     try:
         # Settings that were overridden for `resume` are read here for the first time.
         with show_validation_error(hint_fill=False):

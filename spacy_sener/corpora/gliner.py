@@ -2,6 +2,7 @@
 
 A task's prompt ("Who founded it?", "Summarize the given text ...") is the first of the words, and
 a relation's label is "head <> relation". That is how the model is trained, so it stays as it is.
+Since such a label is of its text alone, a text that has some is asked for its own labels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from spacy.tokens import Doc
 
 from ..extensions import LABELS
 from ..scores import span_scores
+from ..wordings import HEAD_END
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
 from .jsonl import Fields, read_fields, required, required_words
@@ -27,8 +29,8 @@ def read_gliner(path: Path, report: Report) -> Iterator[Record]:
     """`{"tokenized_text": [words], "ner": [[first word, last word, label], ...]}`, or a list.
 
     The labels that a text is asked for are `ner_labels` (in older files `label`); where there are
-    none, those of its spans and its `ner_negatives`, if it has these. Relations between spans,
-    which another of GLiNER's models learns, are counted.
+    none, those of its spans and its `ner_negatives`, if it has these or a label with a head.
+    Relations between spans, which another of GLiNER's models learns, are counted.
     """
     parse = partial(_parse, report=report)
     for where, fields in json_list(path):
@@ -58,9 +60,9 @@ def _asked(fields: Fields, items: list[Fields], report: Report, where: str) -> A
         read_labels(fields, key, report, where) for key in ("ner_labels", "label", "ner_negatives")
     )
     named = named or older
-    if not named and not negatives:
-        return None
     labels = list(dict.fromkeys(item["label"] for item in items if _is_label(item["label"])))
+    if not named and not negatives and not any(HEAD_END in label for label in labels):
+        return None
     for label in labels:
         if named and label not in named:
             report.add_problem("not asked for", where, label)

@@ -11,6 +11,7 @@ from spacy.training import Example
 from ..extensions import LABELS, copy_labels
 from ..gold import GoldCount
 from ..prompts import Prompt, make_prompt
+from ..wordings import HEAD_END
 from .checks import keys_with_spans
 
 Labels = Sequence[str] | Mapping[str, str]
@@ -37,6 +38,13 @@ def prompt_of(doc: Doc, labels: Labels, *, name: str) -> Prompt:
             "give them nlp.make_doc(text)."
         )
     return make_prompt(labels)
+
+
+def asking_doc(example: Example) -> Doc:
+    """Whose labels an example is trained with: the gold document's, or the other's where it has
+    none, as those that `Example.from_dict` makes."""
+    named = example.reference._.get(LABELS) is not None
+    return example.reference if named else example.predicted
 
 
 def gold_labels(example: Example, spans_key: str) -> list[str]:
@@ -90,9 +98,10 @@ def labels_of(
     """The labels to ask for: those given or, if there are none, those of the gold spans.
 
     The latter are read as the documents describe them that name labels of their own: what is not
-    named, as in evaluation, can then be asked for too. Counts the gold spans of all examples in
-    `count`. Raises ValueError for spans of labels that their document is not asked for, and, unless
-    there may be none, if there is no label at all.
+    named, as in evaluation, can then be asked for too. Of "head <> relation", which such a document
+    asks for, the relation alone is taken: another document has other heads. Counts the gold spans
+    of all examples in `count`. Raises ValueError for spans of labels that their document is not
+    asked for, and, unless there may be none, if there is no label at all.
     """
     found: dict[str, str] = {}
     named = False  # labels by a document itself
@@ -100,15 +109,22 @@ def labels_of(
         count.add(example, spans_key)
         gold = gold_labels(example, spans_key)
         asked: Mapping[str, str] = {label: label for label in labels or gold}
-        if example.reference._.get(LABELS) is not None:
+        doc = asking_doc(example)
+        shorten: Callable[[str], str] = str
+        if doc._.get(LABELS) is not None:
             named = True
-            prompt = prompt_of(example.reference, labels, name=name)
+            prompt = prompt_of(doc, labels, name=name)
             asked = dict(zip(prompt.labels, prompt.readings, strict=True))
+            shorten = _without_head
         require_asked(gold, list(asked), name=name)
-        found |= {label: asked[label] for label in gold}
+        found |= {shorten(label): shorten(asked[label]) for label in gold}
     if not (labels or found or named or may_have_none):
         raise ValueError(
             f"{Errors.E143.format(name=name)} No example has spans in doc.spans['{spans_key}'], or "
             f"names labels in doc._.gliner_labels. {keys_with_spans(name, count.keys)}"
         )
     return labels or found
+
+
+def _without_head(label: str) -> str:
+    return label.rpartition(HEAD_END)[2]

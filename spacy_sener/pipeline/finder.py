@@ -52,6 +52,10 @@ class Finder(Protocol):
         """Find spans of each prompt's task that its document makes the model mark."""
         ...
 
+    def fits(self, labels: Sequence[str], *, task: str) -> list[bool]:
+        """Of each label, whether it is short enough to be asked beside the task."""
+        ...
+
 
 def as_docs(docs: Iterable[Doc]) -> list[Doc]:
     """The documents as a list.

@@ -1,6 +1,6 @@
 """The factory "gliner_multitask": a config block to the component."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from spacy.language import Language
@@ -10,6 +10,7 @@ from ..decoding import LabelsPerSpan, Overlap
 from ..gliner import MarkModel
 from ..mark_decoding import SpanScore
 from ..wordings import WordingName
+from .asked import Labels
 from .gliner_multitask import GLiNERMultitask
 
 DEFAULT_MODEL = """
@@ -65,7 +66,11 @@ def make_gliner_multitask(
     max_train_labels: int,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> GLiNERMultitask:
-    """Build the component from its config block; the settings are those of `GLiNERMultitask`."""
+    """Build the component from its config block; the settings are those of `GLiNERMultitask`.
+
+    Raises ValueError, beside what it raises, for labels that no config file can hold.
+    """
+    _check_saveable(labels, name)
     return GLiNERMultitask(
         nlp.vocab,
         model,
@@ -85,3 +90,15 @@ def make_gliner_multitask(
         max_train_labels=max_train_labels,
         scorer=scorer,
     )
+
+
+def _check_saveable(labels: Labels, name: str) -> None:
+    """Of labels that `Config` writes, but does not read, a pipeline could not be loaded."""
+    readings = labels.values() if isinstance(labels, Mapping) else []
+    wrong = [text for text in (*labels, *readings) if "${" in str(text)]
+    wrong += [label for label in labels if isinstance(labels, Mapping) and "\n" in label]
+    if wrong:
+        raise ValueError(
+            f"[components.{name}] labels has {wrong[0]!r}, and no config file can hold '${{' or a "
+            "label with a line break: give it by set_labels()."
+        )

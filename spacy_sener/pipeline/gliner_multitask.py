@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..checkpoints import gliner_folder
 from ..decoding import LabelsPerSpan, Overlap
-from ..gliner import GLiNERSource, MarkModel
+from ..gliner import GLiNERSource, MarkModel, fitting
 from ..gold import GoldCount, gold_spans, left_out_warning
 from ..mark_decoding import SpanScore, decode_marks, marked_spans
 from ..mark_gold import gold_words, training_prompt
@@ -29,7 +29,15 @@ from ..sources import DEFAULT_SOURCE
 from ..types import Found
 from ..wordings import WordingName
 from . import classification, relations, tasks
-from .asked import Labels, as_asked, gold_labels, labels_of, prompt_of, require_asked
+from .asked import (
+    Labels,
+    as_asked,
+    asking_doc,
+    gold_labels,
+    labels_of,
+    prompt_of,
+    require_asked,
+)
 from .checks import (
     Warner,
     begin_update,
@@ -39,6 +47,7 @@ from .checks import (
     require_finite,
     require_initialized,
 )
+from .finder import as_docs
 from .groups import found_in_task, span_group
 from .safe_pipe import SafePipe
 
@@ -232,7 +241,7 @@ class GLiNERMultitask(SafePipe):
         task that is too long.
         """
         settings = self._decoding(threshold, overlap, labels_per_span)
-        docs, prompts = list(docs), list(prompts)
+        docs, prompts = as_docs(docs), list(prompts)
         found = (
             marked_spans(marks.text, marks.words, labels_apart=labels_apart, **settings)
             for marks in self._read(docs, prompts)
@@ -260,8 +269,16 @@ class GLiNERMultitask(SafePipe):
         prompts = list(prompts)
         return [
             found_in_task(decode_marks(marks.task, **settings), prompt.labels, marks.task_words)
-            for prompt, marks in zip(prompts, self._read(list(docs), prompts), strict=True)
+            for prompt, marks in zip(prompts, self._read(as_docs(docs), prompts), strict=True)
         ]
+
+    def fits(self, labels: Sequence[str], *, task: str) -> list[bool]:
+        """Of each label, whether it is short enough to be asked beside the task.
+
+        Of longer ones `find` raises ValueError.
+        """
+        require_initialized(self)
+        return fitting(self.model, labels, task=task)
 
     answer = tasks.answer
     summarize = tasks.summarize
@@ -298,7 +315,8 @@ class GLiNERMultitask(SafePipe):
     ) -> dict[str, float]:
         """Learn from a batch of examples, each asked for its own labels and some others.
 
-        The labels are those of `example.reference._.gliner_labels`, else the component's.
+        The labels are those of `example.reference._.gliner_labels`, else of
+        `example.predicted._.gliner_labels`, else the component's.
 
         drop (float): Has no effect: the dropouts are set in the model's config.
         losses (Optional[dict[str, float]]): Takes the loss under the component's name.
@@ -371,7 +389,7 @@ class GLiNERMultitask(SafePipe):
         return prompt_of(doc, self.cfg["labels"], name=self.name)
 
     def _training_prompt(self, example: Example) -> Prompt:
-        asked, gold = self._prompt(example.reference), gold_labels(example, self.key)
+        asked, gold = self._prompt(asking_doc(example)), gold_labels(example, self.key)
         require_asked(gold, asked.labels, name=self.name)
         return training_prompt(asked, gold, self.cfg["max_train_labels"])
 

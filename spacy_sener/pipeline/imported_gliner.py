@@ -32,7 +32,8 @@ def pipeline_from_gliner(
     """A blank pipeline with one component, `gliner_multitask`, that answers as GLiNER does.
 
     It differs from GLiNER in reading all of a text: what is longer than a window is covered by
-    several, and a word without pieces does not shift those after it.
+    several, and a word without pieces does not shift those after it. Spans may stand inside of each
+    other, as `overlap` is "nested"; GLiNER's `predict_entities` keeps flat ones unless told not to.
 
     source: folder of the checkpoint, or its hub name. labels: asked of documents that name none of
     their own; may be empty. attention: "full", as the checkpoint was trained, or "arrow" with a

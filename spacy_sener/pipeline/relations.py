@@ -1,5 +1,6 @@
 """Relations by prompt: the labels that are asked for are "head <> relation", the answers tails."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..prompts import is_blank, make_prompt
 from ..relations import Relation
-from ..wordings import WORDINGS
+from ..wordings import HEAD_END, WORDINGS
+from .asked import Labels
 from .finder import Finder, as_docs
 
 HeadLabels = Mapping[str, Sequence[str]]
@@ -20,17 +22,19 @@ class Question:
     heads: list[Span]
     """All of one text, in order."""
     relation: str
+    description: str
+    """The relation as the model reads it."""
 
     @property
     def reading(self) -> str:
         """What the model reads; a line break in a head is a space, as anywhere in a line."""
-        return f"{_reading(self.heads[0])} <> {self.relation}"
+        return f"{_reading(self.heads[0])}{HEAD_END}{self.description}"
 
 
 def find_relations(
     finder: Finder,
     docs: Iterable[Doc],
-    relations: Sequence[str],
+    relations: Labels,
     *,
     heads: Iterable[Iterable[Span]] | None = None,
     pairs: HeadLabels | None = None,
@@ -38,10 +42,10 @@ def find_relations(
 ) -> list[list[Relation]]:
     """Find what the heads of each document stand in the relations to.
 
-    relations: their names, in plain words. heads: spans of each document to ask about; by default
-    its entities, and where it has none, what it has in `doc.spans` under the component's key.
-    One that is given twice counts once. pairs: for some of the relations, the labels of heads to
-    ask about. threshold: None for the component's.
+    relations: their names, in plain words, or {name: what the model reads}. heads: spans of each
+    document to ask about; by default its entities, and where it has none, what it has in
+    `doc.spans` under the component's key. One that is given twice counts once. pairs: for some of
+    the relations, the labels of heads to ask about. threshold: None for the component's.
 
     Returns the relations of each document in order of their heads, then of `relations`, then of
     their tails, and sets `doc._.relations` to them (of a document that is given twice, to the last
@@ -51,16 +55,21 @@ def find_relations(
     Each question is answered by itself: its tails share no word, but what is the tail of one head
     may be in the answer of others, too (the authors' package gives it to one of them only).
 
+    Warns, with their number, of heads that are too long to be asked about: together with the
+    relation and the task they must fit into half of a window. They are left out.
     Raises ValueError for no or a blank relation, for a relation in `pairs` that is not asked for,
     and for heads that are blank, of another document, or not a list for each document.
     """
     docs = as_docs(docs)
-    names = _checked_names(relations)
+    described = _described(relations)
+    names = list(described)
     _check_pairs(pairs, names)
     task = WORDINGS[finder.wording].relations
     asked = [
-        _questions(own, names, pairs or {}) for own in _heads_of(docs, heads, spans_key=finder.key)
+        _questions(own, described, pairs or {})
+        for own in _heads_of(docs, heads, spans_key=finder.key)
     ]
+    asked = _without_long_heads(finder, asked, task)
     some = [i for i, questions in enumerate(asked) if questions]
     # Named by number: two heads and relations that hold "<>" may read the same when put together.
     prompts = [
@@ -82,12 +91,15 @@ def find_relations(
     return found
 
 
-def _checked_names(relations: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(relations, str) or not relations:
+def _described(relations: Labels) -> dict[str, str]:
+    """The relations by name, each as the model reads it."""
+    if isinstance(relations, str) or not isinstance(relations, Sequence | Mapping) or not relations:
         raise ValueError(
-            f"relations must be a list of names, such as ['founded by'], got {relations!r}"
+            "relations must be a list of names, such as ['founded by'], or a dict of names and "
+            f"descriptions, got {relations!r}"
         )
-    return make_prompt(relations).labels
+    prompt = make_prompt(relations)
+    return dict(zip(prompt.labels, prompt.readings, strict=True))
 
 
 def _check_pairs(pairs: HeadLabels | None, relations: Sequence[str]) -> None:
@@ -135,18 +147,41 @@ def _checked(doc: Doc, heads: Iterable[Span]) -> list[Span]:
 
 
 def _questions(
-    heads: Sequence[Span], relations: Sequence[str], pairs: HeadLabels
+    heads: Sequence[Span], relations: Mapping[str, str], pairs: HeadLabels
 ) -> list[Question]:
     """As in the authors' package: all heads of the first relation, then all of the next."""
     questions = []
-    for relation in relations:
+    for relation, description in relations.items():
         labels = pairs.get(relation)
         by_text: dict[str, list[Span]] = {}
         for head in heads:
             if labels is None or head.label_ in labels:
                 by_text.setdefault(_reading(head), []).append(head)
-        questions += [Question(own, relation) for own in by_text.values()]
+        questions += [Question(own, relation, description) for own in by_text.values()]
     return questions
+
+
+def _without_long_heads(
+    finder: Finder, asked: Sequence[Sequence[Question]], task: str
+) -> list[list[Question]]:
+    """The questions that can be asked; warns of heads that are in others."""
+    readings = list(dict.fromkeys(question.reading for own in asked for question in own))
+    fits = dict(zip(readings, finder.fits(readings, task=task), strict=True))
+    long = {
+        (i, head.start, head.end)
+        for i, own in enumerate(asked)
+        for question in own
+        if not fits[question.reading]
+        for head in question.heads
+    }
+    if long:
+        warnings.warn(
+            f"{len(long)} heads are too long to be asked about, and left out: with a relation and "
+            "the task they do not fit into half of max_pieces. Give shorter spans in heads, keep "
+            "the labels of long ones out by pairs, or set max_pieces to more.",
+            stacklevel=3,
+        )
+    return [[question for question in own if fits[question.reading]] for own in asked]
 
 
 def _reading(head: Span) -> str:

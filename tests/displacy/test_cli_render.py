@@ -241,6 +241,7 @@ def test_no_more_texts_are_read_than_the_limit(model: Path, tmp_path: Path) -> N
         (["none.spacy", "out.html"], "there is no file none.spacy"),
         (["none", "text.txt", "out.html"], "Can't find model"),
         (["text.spacy", "out.html"], "not a whole .spacy file"),
+        (["unnamed.spacy", "out.html"], "not a whole .spacy file"),
         (["found.spacy", "two.spacy", "out.html"], "has 1 documents, but"),
         (["found.spacy", "other.spacy", "out.html"], "document 1 of found.spacy has another text"),
         (["found.spacy", "out.pdf"], "should be a .html file"),
@@ -260,6 +261,9 @@ def test_what_is_wrong_is_said(
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text(TEXT)
     Path("text.spacy").write_text(TEXT)
+    unnamed = DocBin(docs=[first_two(make_doc("two words"))])
+    unnamed.strings.clear()
+    unnamed.to_disk("unnamed.spacy")
     write_docs(Path("found.spacy"), make_doc(TEXT))
     write_docs(Path("two.spacy"), make_doc(TEXT), make_doc(TEXT))
     write_docs(Path("other.spacy"), make_doc("other"))

@@ -186,6 +186,42 @@ def test_labels_come_from_the_examples_or_are_told(tiny_encoder: Path) -> None:
     assert component(nlp).label_data == told
 
 
+def test_labels_of_a_document_count_where_the_gold_one_names_none(tiny_encoder: Path) -> None:
+    nlp = blank()
+    doc = nlp.make_doc(TEXT)
+    doc._.gliner_labels = {"person": "a human", "place": "a town"}
+    example = Example.from_dict(doc, {"spans": {"sc": [(0, 4, "person")]}})
+    initialize(nlp, [example], encoder=str(tiny_encoder))
+    assert component(nlp).label_data == {"person": "a human"}
+    component(nlp).set_labels(["date"])
+    nlp.update([example])
+    doc._.gliner_labels = ["place"]
+    with pytest.raises(ValueError, match=r"does not ask for: \['person'\].*'place'"):
+        nlp.update([example])
+
+
+def test_of_a_head_and_a_relation_the_component_asks_for_the_relation(tiny_encoder: Path) -> None:
+    nlp = blank()
+    example = gold(nlp, TEXT, [("Zurich", "Anna Keller <> born in"), ("Anna", "person")])
+    initialize(nlp, [example], encoder=str(tiny_encoder))
+    assert component(nlp).labels == ("Anna Keller <> born in", "person")
+    example.reference._.gliner_labels = ["Anna Keller <> born in", "person"]
+    nlp = blank()
+    initialize(nlp, [example], encoder=str(tiny_encoder))
+    assert component(nlp).labels == ("born in", "person")
+    nlp.update([example])
+    assert nlp.evaluate([example])["spans_sc_per_type"].keys() >= {"Anna Keller <> born in"}
+
+
+@pytest.mark.parametrize("labels", [["${price}"], {"price": "a ${price}"}, {"a\nb": "x"}])
+def test_labels_that_no_config_file_can_hold(labels: Any, nlp: Language, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no config file can hold .*set_labels\(\)"):
+        blank(labels=labels)
+    component(nlp).set_labels(labels)
+    nlp.to_disk(tmp_path)
+    assert component(spacy.load(tmp_path)).labels == tuple(labels)
+
+
 def test_encoder_or_checkpoint(tiny_encoder: Path, tmp_path: Path) -> None:
     nlp = blank(labels=["person"])
     with pytest.raises(ValueError, match=r"\[initialize\.components\.gliner_multitask\] has enc"):

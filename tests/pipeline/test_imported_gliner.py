@@ -1,5 +1,6 @@
 """A checkpoint of GLiNER becomes a pipeline folder that answers as GLiNER does."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from safetensors.torch import load_file, save_file
 from spacy.language import Language
 from spacy.util import fix_random_seed
 from tiny_gliner import answers, component, gold, module_of
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
 from typer.testing import CliRunner
 
 from spacy_sener.cli import app
 from spacy_sener.optimizers import build_adamw_v1
 from spacy_sener.pipeline.imported_gliner import pipeline_from_gliner
+from spacy_sener.prompts import make_prompt
 
 LABELS = ["person", "organization", "date"]
 
@@ -45,6 +50,25 @@ def assert_golden(nlp: Language, about: dict[str, Any]) -> None:
     }
     expected = {(e["start"], e["end"], e["label"]): e["score"] for e in entities}
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_words_get_no_space_that_the_checkpoint_was_trained_without(checkpoint: Path) -> None:
+    path = checkpoint / "tokenizer.json"
+    definition = json.loads(path.read_text(encoding="utf8"))
+    special, size = list(definition["model"]["vocab"])[:5], len(definition["model"]["vocab"])
+    pieces = [*special, *sorted(ByteLevel.alphabet())]
+    pieces += [f"none{i}" for i in range(len(pieces), size)]  # those of a prompt keep their numbers
+    byte_level = Tokenizer(BPE({piece: i for i, piece in enumerate(pieces)}, []))
+    byte_level.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    changed = json.loads(byte_level.to_str())
+    for name in ("model", "pre_tokenizer", "normalizer"):
+        definition[name] = changed[name]
+    path.write_text(json.dumps(definition), encoding="utf8")
+    nlp = pipeline_from_gliner(checkpoint)
+    batch = component(nlp).model.predict([(nlp.make_doc("a man"), make_prompt(["a"]))])
+    (window,) = batch.layout.windows
+    words = window.piece_ids[window.piece_words > 0]
+    assert [byte_level.id_to_token(int(i)) for i in words] == ["a", "m", "a", "n"]
 
 
 def test_the_folder_is_whole_without_the_checkpoint(

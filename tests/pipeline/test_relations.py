@@ -219,6 +219,28 @@ def test_more_questions_than_a_prompt_holds(published: Language, gliner: Any) ->
     assert {r.label for r in found} == set(many)
 
 
+def test_heads_that_are_too_long_are_left_out_and_counted(published: Language, gliner: Any) -> None:
+    doc = with_ents(published, ORG="Microsoft")
+    (expected,) = gliner.relations([doc], RELATIONS, threshold=0.1)
+    long = with_ents(published, " ".join([BANK] * 15))
+    heads = [doc.ents, [long[:80], long[10:100], long[7:8]]]
+    with pytest.warns(UserWarning, match=r"^2 heads are too long .* half of max_pieces"):
+        found = gliner.relations([doc, long], RELATIONS, heads=heads, threshold=0.1)
+    assert rows(found[0]) == rows(expected) != []
+    assert {r.head.start for r in found[1]} == {7}
+
+
+def test_relations_may_be_described(published: Language, gliner: Any) -> None:
+    doc = with_ents(published, ORG="Microsoft", PERSON="Bill Gates")
+    (plain,) = gliner.relations([doc], ["founded by", "founder of"], threshold=0.02)
+    described = {"FOUNDER": "founded by", "FOUNDED": "founder of"}
+    (found,) = gliner.relations(
+        [doc], described, pairs={"FOUNDED": ["PERSON", "ORG"]}, threshold=0.02
+    )
+    names = {reading: name for name, reading in described.items()}
+    assert rows(found) == [(r[0], r[1], names[r[2]], *r[3:]) for r in rows(plain)] != []
+
+
 def test_batches_and_documents_without_words_or_heads(published: Language, gliner: Any) -> None:
     docs = [
         with_ents(published, ORG="Microsoft"),
@@ -254,8 +276,10 @@ def test_a_doc_bin_keeps_them(published: Language, gliner: Any) -> None:
 def test_what_is_asked_must_make_sense(published: Language, gliner: Any) -> None:
     doc, other = with_ents(published, ORG="Microsoft"), published.make_doc(FOUNDERS)
     for relations, problem in (
-        ([], r"relations must be a list of names, such as \['founded by'\], got \[\]"),
+        ([], r"relations must be a list of names, such as \['founded by'\], or .*, got \[\]"),
         ("founded by", "relations must be a list of names, .*, got 'founded by'"),
+        ({"founded by"}, "relations must be a list .* or a dict of names and descriptions, got {"),
+        ({"founded by": " "}, "the description of the label 'founded by' must be a string"),
         ([" "], "got ' '"),
         ([3], "got 3"),
     ):
