@@ -286,13 +286,15 @@ def _width(tok2vec: Tok2Vec) -> int:
 def _forward_span_table(model: SpanModel, docs: Sequence[Doc], is_train: bool) -> Answer:
     if not any(len(doc) for doc in docs):  # no listener to a transformer can answer these
         return [], lambda d_logits: docs
-    tok2vec = model.get_ref("tok2vec")
+    tok2vec, shim = model.get_ref("tok2vec"), torch_shim(model)
     if not is_train:
         require_vectors(tok2vec, docs)
     vectors, backprop_tok2vec = tok2vec(list(docs), is_train)
 
     def inputs(windows: list[Window]) -> list[Tensor]:
-        tokens = [xp2torch(vectors[window.doc])[window.tokens] for window in windows]
+        tokens = [
+            xp2torch(vectors[window.doc], device=shim.device)[window.tokens] for window in windows
+        ]
         padded = pad_sequence(tokens, batch_first=True).requires_grad_(is_train)
         return [padded, torch.tensor([len(window.tokens) for window in windows])]
 

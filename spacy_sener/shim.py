@@ -94,6 +94,9 @@ class TorchShim(Shim):
         """A copy has an id of its own: by it an optimizer tells networks apart."""
         super().__init__(None)
         self.__dict__.update({**state, "id": self.id})
+        for module in [] if self._model is None else self._model.modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()  # a copy's are apart: cuDNN would join them every time
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "TorchShim":
         """A copy that shares the memory of frozen weights, which nothing here changes in place.
@@ -125,12 +128,15 @@ class TorchShim(Shim):
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module, as thinc's `Model.to_gpu` and `Model.to_cpu` ask for it."""
-        self.module.to(f"cuda:{device_id}" if device_type == "gpu" else "cpu")
+        device = torch.device(f"cuda:{device_id}" if device_type == "gpu" else "cpu")
+        self.module.to(device)
+        for state in [] if self._optimizer is None else self._optimizer.state.values():
+            state.update({name: moment.to(device) for name, moment in state.items()})
 
     def set_module(self, module: nn.Module, spec: Spec) -> None:
         """Take a module, and the data from which `build` makes one of the same shape."""
         _mind_forks()
-        self._model = module.to(get_torch_default_device())
+        self._model = module.to(_device())
         self.spec = spec
         self._optimizer = None
 
@@ -372,3 +378,9 @@ def _as_torch(value: Any, like: Tensor) -> Tensor:
 
 def _frozen(module: nn.Module) -> set[str]:
     return {name for name, p in module.named_parameters() if not p.requires_grad}
+
+
+def _device() -> torch.device:
+    """thinc's, but for Apple's GPU, which has no float64: ends of long spans are summed in that."""
+    device = get_torch_default_device()
+    return torch.device("cpu") if device.type == "mps" else device

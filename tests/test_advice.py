@@ -12,8 +12,8 @@ from spacy_sener.statistics.advice import Advisor, Encoder
 from spacy_sener.statistics.corpus import CorpusStatistics, count
 from spacy_sener.statistics.lengths import Lengths
 
-SMALL = Encoder("small", width=384, pieces_per_token=1.25, measured=True)
-LARGE = Encoder("large", width=1024, pieces_per_token=1.25, measured=False)
+SMALL = Encoder(width=384, pieces_per_token=1.25, measured=True)
+LARGE = Encoder(width=1024, pieces_per_token=1.25, measured=False)
 
 
 def corpus(documents: dict[int, int], **labels: dict[int, int]) -> CorpusStatistics:
@@ -174,6 +174,12 @@ def test_texts_that_are_seen_often_are_dropped_in_part(steps: int, dropout: list
     values = values_of(advisor)
     names = ("token_dropout", "span_dropout")
     assert [values[f"components.sener.model.{name}"] for name in names] == dropout
+
+
+def test_scores_of_few_updates_are_kept_from_lower_on() -> None:
+    for gpu, threshold in ((False, 0.4), (True, None)):  # None: the component's default
+        settings = values_of(Advisor(corpus({400: 50}, A={20: 50}), SMALL, gpu=gpu))
+        assert settings.get("components.sener.threshold") == threshold
 
 
 def test_small_updates_are_hardly_clipped() -> None:

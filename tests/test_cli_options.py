@@ -34,4 +34,4 @@ def test_a_gpu_that_cannot_be_used(
     result = CliRunner().invoke(app, ["sener", *arguments, "--gpu-id", str(NO_GPU)])
     assert result.exit_code == 2
     assert f"--gpu-id {NO_GPU}: " in result.output
-    assert ("spacy[cuda12x]" in result.output) != has_cupy
+    assert ("cupy-cuda12x" in result.output) != has_cupy

@@ -406,3 +406,8 @@ raise SystemExit(os.waitpid(child, 0)[1])
 def test_programs_without_a_network_of_ours_fork_as_they_did() -> None:
     env = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
     subprocess.run([sys.executable, "-c", NO_NETWORK], env=env, check=True)
+
+
+def test_apples_gpu_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_sener.shim.get_torch_default_device", lambda: torch.device("mps"))
+    assert make_shim().device.type == "cpu"

@@ -225,12 +225,17 @@ def test_documents_without_text_train() -> None:
         assert nlp.update(odd[:1], sgd=optimizer)["sener"] == 0.0
 
 
-def test_rehearsal_drops_what_it_is_told_to() -> None:
-    """Of the tok2vec, and not what an update before it dropped."""
+def test_updates_and_rehearsals_drop_what_they_are_told_to() -> None:
+    """Of the tok2vec, and a rehearsal not what an update before it dropped."""
     nlp = pipeline(shared=False)
     sener: Any = nlp.get_pipe("sener")
     still = Adam(0.0)
     nlp.resume_training(sgd=still)
-    nlp.update(examples(nlp), drop=0.5, sgd=still)
+    losses = [
+        [nlp.update(examples(nlp), drop=drop, sgd=still)["sener"] for _ in range(2)]
+        for drop in (0.0, 0.5)
+    ]
+    assert losses[0][0] == pytest.approx(losses[0][1], rel=1e-6)
+    assert losses[1][0] != pytest.approx(losses[1][1], rel=1e-4)
     assert sener.rehearse(examples(nlp))["sener"] == pytest.approx(0, abs=1e-9)
     assert sener.rehearse(examples(nlp), drop=0.5)["sener"] > 1e-3

@@ -16,6 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import import_file, load_model, raise_error
 from thinc.api import require_gpu
+from thinc.util import get_torch_default_device
 
 from ..corpora.asked_labels import read_labels
 from ..corpora.jsonl import required
@@ -199,7 +200,7 @@ class Annotator:
         if self.task.gpu_id < 0 or not isinstance(error, RuntimeError):
             return
         try:
-            torch.ones(1, device="cuda").sum().item()
+            torch.ones(1, device=get_torch_default_device()).sum().item()
         except RuntimeError:
             os._exit(os.EX_IOERR if hasattr(os, "EX_IOERR") else 1)
 

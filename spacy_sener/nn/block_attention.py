@@ -294,7 +294,7 @@ def _add_around(x: Tensor, part: _Part, rows: Tensor, blocks: Blocks) -> None:
     n_global, size = blocks.pattern.n_global, blocks.pattern.block_size
     by_block = torch.unflatten(rows, 0, (len(x), -1))
     if n_global:
-        x[:, :, :n_global] += by_block[..., :n_global, :].sum(1)
+        x[:, :, :n_global].add_(by_block[..., :n_global, :].sum(1))
     start = part.seen.start
     for near in by_block[..., n_global:, :].unbind(1):
         _add_slice(x, slice(start, start + near.shape[2]), near)
@@ -304,7 +304,7 @@ def _add_around(x: Tensor, part: _Part, rows: Tensor, blocks: Blocks) -> None:
 def _add_slice(x: Tensor, where: slice, part: Tensor) -> None:
     """x[:, :, where] += part, but for what lies beyond either end."""
     start, stop = max(where.start, 0), min(where.stop, x.shape[2])
-    x[:, :, start:stop] += part[:, :, start - where.start : stop - where.start]
+    x[:, :, start:stop].add_(part[:, :, start - where.start : stop - where.start])
 
 
 def _slice(x: Tensor, where: slice) -> Tensor:

@@ -55,7 +55,6 @@ class Boundaries(nn.Module):
 
     def __init__(self, input_size: int, n_labels: int, *, dropout: float):
         super().__init__()
-        self.n_labels = n_labels
         self.marks = nn.Linear(input_size, 3 * n_labels)
         self.pairs = nn.Linear(input_size, 2 * PAIR_SIZE)
         self.dropout = nn.Dropout(dropout)

@@ -72,10 +72,6 @@ class PromptedWords:
     """(batch_size, n_words, hidden_size), zeros after the last word of a text."""
     labels: Tensor
     """(batch_size, n_labels, hidden_size), zeros after the last label of a text."""
-    word_lengths: Tensor
-    """(batch_size,) words of each text."""
-    label_lengths: Tensor
-    """(batch_size,) labels of each text."""
 
 
 class GLiNER(nn.Module):
@@ -156,9 +152,9 @@ class GLiNER(nn.Module):
         if self.lstm is not None:
             words = _read(self.lstm, words, word_lengths)
         # A marker that the text itself holds is a word of it, and asks for nothing.
-        markers = (input_ids == self.settings.marker) & (words_mask == 0) & attention_mask.bool()
+        markers = (input_ids == self.settings.marker) & (words_mask == 0)
         labels = pick_labels(pieces, markers, after=self.settings.label_after_marker)
-        return PromptedWords(words, labels, word_lengths, markers.sum(1))
+        return PromptedWords(words, labels)
 
     def _encode(
         self, input_ids: Tensor, attention_mask: Tensor, of_text: Tensor, *, recompute: bool
@@ -257,7 +253,14 @@ def _read(lstm: nn.LSTM, words: Tensor, word_lengths: Tensor) -> Tensor:
         return words
     # A text without words is read as one word, which is then put out again.
     packed = pack_padded_sequence(
-        words, word_lengths.cpu().clamp(min=1), batch_first=True, enforce_sorted=False
+        words.to(next(lstm.parameters()).dtype),
+        word_lengths.cpu().clamp(min=1),
+        batch_first=True,
+        enforce_sorted=False,
     )
-    read, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=n_words)
+    # In full precision: autocast has cuDNN's LSTM in float16, whatever it is told, and nothing here
+    # scales the loss so that small gradients stay.
+    with torch.autocast(words.device.type, enabled=False):
+        output = lstm(packed)[0]
+    read, _ = pad_packed_sequence(output, batch_first=True, total_length=n_words)
     return read * (word_lengths > 0)[:, None, None]

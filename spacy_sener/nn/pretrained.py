@@ -66,7 +66,6 @@ def load_model(source: str | Path, config: PretrainedConfig) -> PreTrainedModel:
     """
     _check_folder(source, WEIGHT_FILES, "weights")
     _check_positions(config)
-    options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
     with _errors_named(source, f"weights ({', '.join(WEIGHT_FILES)})"), _quiet():
         model, info = AutoModel.from_pretrained(
             str(source),
@@ -75,7 +74,7 @@ def load_model(source: str | Path, config: PretrainedConfig) -> PreTrainedModel:
             trust_remote_code=False,
             weights_only=True,
             output_loading_info=True,
-            **options,
+            **_without_pooler(config),
         )
     missing = sorted(info["missing_keys"])
     if missing:
@@ -93,8 +92,12 @@ def build_model(config: PretrainedConfig) -> PreTrainedModel:
     Raises ValueError for a config of more positions than any text has.
     """
     _check_positions(config)
-    options: dict[str, Any] = {"add_pooling_layer": False} if family_of(config).has_pooler else {}
+    options = _without_pooler(config)
     return AutoModel.from_config(config, attn_implementation="eager", **options).float()
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
+    return {"add_pooling_layer": False} if family_of(config).has_pooler else {}
 
 
 def _check_positions(config: PretrainedConfig) -> None:

@@ -10,8 +10,13 @@ import torch
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-NO_MEMORY = "DefaultCPUAllocator: can't allocate memory"
-"""What torch says on a CPU, where it has no class for that."""
+NO_MEMORY = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What torch says where it has no class for that: on a CPU, and if a library of CUDA's needs it."""
 
 
 def in_memory(
@@ -44,4 +49,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether it says that there is no memory: Python's, numpy's and torch's do so differently."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and NO_MEMORY in str(error)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)

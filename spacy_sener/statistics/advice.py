@@ -66,7 +66,6 @@ class Choice:
 class Encoder:
     """What settings depend on. Only what lies on this machine is looked at."""
 
-    source: str
     width: int
     pieces_per_token: float
     measured: bool  # both, rather than guessed
@@ -78,9 +77,9 @@ class Encoder:
         if Path(folder).is_dir() and words:
             width = load_config(folder).hidden_size  # first: it says best what is no encoder
             pieces = PieceTokenizer.from_pretrained(folder).encode([words])[0].ids
-            return cls(source, width, len(pieces) / len(words), True)
+            return cls(width, len(pieces) / len(words), True)
         widths = (width for names, width in WIDTHS.items() if re.search(names, source.lower()))
-        return cls(source, next(widths, 768), PIECES_PER_TOKEN, False)
+        return cls(next(widths, 768), PIECES_PER_TOKEN, False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -75,8 +75,6 @@ def train(
     output_path: Path,
     *,
     saved: Saved | None = None,
-    stdout: IO[str] = sys.stdout,
-    stderr: IO[str] = sys.stderr,
 ) -> int | None:
     """Train a pipeline as its config says, and write `model-best` and `model-last`.
 
@@ -102,7 +100,7 @@ def train(
         for _, pipe in nlp.pipeline:
             if isinstance(pipe, SafePipe):  # one that is sourced was not initialized
                 pipe.warn_unscored(nlp)
-        log_step, finish_log = settings["logger"](nlp, stdout, stderr)
+        log_step, finish_log = settings["logger"](nlp, sys.stdout, sys.stderr)
     try:
         with stopping() as stopped:
             for info, is_best in _steps(nlp, config, settings, saved, progress):

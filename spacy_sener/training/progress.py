@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from spacy.language import Language
 from thinc.api import Optimizer
 
@@ -153,7 +153,8 @@ class Saved:
             now, updates = values.pop("now"), values.pop("updates")
             settings = dict(values.pop("settings"))
             values["evaluations"] = [tuple(each) for each in values["evaluations"]]
-            progress, tensors = Progress(**values), load_file(folder / TENSORS)
+            # Not mapped: Windows would not replace the file, as this run does when it saves.
+            progress, tensors = Progress(**values), load((folder / TENSORS).read_bytes())
             return cls(progress, tensors, updates, now, settings)
         except RecursionError as error:
             raise ValueError(f"{folder} cannot be read: its JSON is nested too deep") from error

@@ -13,25 +13,31 @@ NUMBERS = np.dtype("<u4")  # of the Mersenne Twister, as bytes
 
 
 def random_state() -> RandomState:
-    """Where the generators are, but for cupy's, which thinc's own layers draw from on a GPU."""
+    """Where the generators are, but for cupy's, which thinc's own layers draw from on a GPU.
+
+    Those of GPUs are there if any was used: to ask for them takes memory of all.
+    """
     name, keys, *others = np.random.get_state()
     return {
         "python": python_state(),
         "numpy": [name, np.asarray(keys).tolist(), *others],
         "torch": torch.get_rng_state().tolist(),
-        "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()],
+        "cuda": [state.tolist() for state in _cuda_states()],
     }
 
 
 def set_random_state(state: RandomState) -> None:
-    """Let them go on from there. The state may have been JSON."""
+    """Let them go on from there, those of as many GPUs as there are. It may have been JSON."""
     set_python_state(state["python"])
     name, keys, *others = state["numpy"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *others))
     torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
-    cuda = [torch.tensor(each, dtype=torch.uint8) for each in state["cuda"]]
-    if cuda and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(cuda)
+    for index, numbers in zip(range(torch.cuda.device_count()), state["cuda"], strict=False):
+        torch.cuda.set_rng_state(torch.tensor(numbers, dtype=torch.uint8), index)
+
+
+def _cuda_states() -> list[torch.Tensor]:
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
 
 
 def python_state() -> PythonState:

@@ -167,8 +167,12 @@ def test_long_blocks_can_be_folded_to_their_first_row() -> None:
 def test_everything_is_escaped(n_words: int, page: bool) -> None:
     doc = make_doc(f"{NASTY} " * n_words, [(0, n_words, NASTY)], [0.5])
     doc.user_data["doc_id"] = NASTY
-    html = render(doc, page=page, options={"title": NASTY})
+    gold = make_doc(doc.text, [(0, n_words, f"gold {NASTY}")])
+    compared = Example(make_doc(doc.text, [(0, n_words, NASTY)], [0.5]), gold)
+    html = render([doc, compared], page=page, options={"title": NASTY})
     read = Page(html)
+    assert ("gold is gold &lt;" in html) == (n_words > 2)  # where there is room for it
+    assert "<img" not in html
     assert html.count("<script>") == html.count("</script") == 1
     assert {element.tag for element in read.elements}.isdisjoint({"img", "link", "iframe"})
     names = {name for element in read.elements for name in element.attributes}

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from evaluation.evaluated import Spans, make_doc, make_example, report_on
 from hypothesis import given
@@ -11,7 +12,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_sener.evaluation.accuracy import nested_cells
+from spacy_sener.evaluation.accuracy import RESAMPLES, bootstrap, nested_cells
 from spacy_sener.evaluation.errors import snippet
 from spacy_sener.matching import VERDICTS
 from spacy_sener.scorer import score_spans
@@ -345,3 +346,18 @@ def test_nested_ones_are_those_inside_longer_ones(given_spans: Spans) -> None:
         if any(o[0] <= one[0] and one[1] <= o[1] and o[:2] != one[:2] for o in cells)
     }
     assert nested_cells(cells) == expected
+
+
+def test_intervals_hold_95_percent_of_the_samples() -> None:
+    per_document = [(i % 7 + 1, i % 3, i % 5) for i in range(40)]
+    intervals = bootstrap(per_document, seed=3)
+    assert intervals is not None
+    right, spurious, missed = np.array(per_document).T
+    rng = np.random.default_rng(3)
+    samples = [rng.integers(40, size=40) for _ in range(RESAMPLES)]
+    recall = np.sort([right[s].sum() / (right[s] + missed[s]).sum() for s in samples])
+    low, high = intervals["r"]
+    assert np.mean(recall < low) == pytest.approx(0.025, abs=0.005)
+    assert np.mean(recall > high) == pytest.approx(0.025, abs=0.005)
+    precision = np.sort([right[s].sum() / (right[s] + spurious[s]).sum() for s in samples])
+    assert intervals["p"] == pytest.approx(np.percentile(precision, [2.5, 97.5]).tolist())

@@ -219,3 +219,12 @@ def test_half_precision_around_it_takes_no_digits() -> None:
     exact = pair_logits(evidence, 0, tokens, tokens)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(pair_logits(evidence, 0, tokens, tokens), exact)
+
+
+def test_the_odds_of_the_labels_lead_at_first() -> None:
+    torch.manual_seed(0)
+    module = Boundaries(64, 5, dropout=0.0)
+    prior = torch.full((3, 5), 0.01)
+    module.set_prior(prior)
+    marks = read(module(torch.randn(1, 200, 64))).marks
+    assert (marks - prior.logit()).std() < 0.2

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from stock_encoders import randomize, tiny_config
 
 from spacy_sener.nn.encoder import ArrowEncoder, EncoderSettings
-from spacy_sener.nn.gliner import GLiNER, GLiNERSettings, pick_labels, pool_words, prompt_length
+from spacy_sener.nn.gliner import (
+    GLiNER,
+    GLiNERSettings,
+    _read,
+    pick_labels,
+    pool_words,
+    prompt_length,
+)
 from spacy_sener.nn.mark_loss import MarkLoss, mark_loss
 
 MARKER, END, CLS, SEP = 40, 41, 1, 2
@@ -168,18 +175,28 @@ def test_the_prompt_ends_before_the_first_word_or_sep(n_words):
     assert prompt_length(words_mask > 0, attention_mask.sum(1)) == 8
 
 
+def test_the_lstm_stays_in_single_precision():
+    module = make()
+    words, lengths = torch.randn(2, 5, 24), torch.tensor([5, 2])
+    expected = _read(module.lstm, words.bfloat16().float(), lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = _read(module.lstm, words.bfloat16(), lengths)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+
+
 def test_text_without_labels_or_words():
     module = make()
     assert module(*batch([[[20]]], n_labels=[0])).shape == (1, 1, 0, 3)
     assert module(*batch([[], []], n_labels=[2, 1])).shape == (2, 0, 2, 3)
 
 
-def test_lengths_of_text_and_prompt_are_told():
+def test_there_is_nothing_after_the_last_word_and_label():
     module = make()
     inputs = batch(TEXTS, n_labels=N_LABELS)
     prompted = module.embed(*inputs)
-    assert prompted.word_lengths.tolist() == [3, 0, 1, 5]
-    assert prompted.label_lengths.tolist() == N_LABELS
+    assert prompted.words.shape[:2] == (4, 5)
+    assert prompted.labels.shape[:2] == (4, 3)
     for i, (words, n_labels) in enumerate(zip(TEXTS, N_LABELS, strict=True)):
         assert not prompted.words[i, len(words) :].any()
         assert not prompted.labels[i, n_labels:].any()
@@ -248,12 +265,10 @@ def test_labels_are_in_order_of_the_prompt():
 @pytest.mark.parametrize("recompute", [False, True])
 def test_every_weight_is_trained(recompute):
     module = make(hidden_size=20, n_lstm_layers=2, dropout=0.1).train()
-    prompted = module.embed(*batch(TEXTS, n_labels=N_LABELS), recompute=recompute)
-    logits = module.scores(prompted.words, prompted.labels, recompute=recompute)
+    inputs = batch(TEXTS, n_labels=N_LABELS)
+    logits = module(*inputs, recompute=recompute)
     gold = torch.tensor([[0, 0, 1, 1], [3, 2, 2, 0]])
-    mark_loss(
-        logits, prompted.word_lengths, prompted.label_lengths, gold, MarkLoss(alpha=0.75)
-    ).backward()
+    mark_loss(logits, inputs[3], torch.tensor(N_LABELS), gold, MarkLoss(alpha=0.75)).backward()
     assert module.projection is not None
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name

@@ -366,6 +366,14 @@ def test_sizes_that_cannot_be(tiny_encoder: Path, name: str, value: float) -> No
         initialize(blank(model={**MODEL, name: value}), tiny_encoder, example(spans=GOLD[1:]))
 
 
+def test_each_dropout_has_its_place(tiny_encoder: Path) -> None:
+    rates = {"token_dropout": 0.3, "span_dropout": 0.2}
+    nlp = initialize(blank(model={**MODEL, **rates}), tiny_encoder)
+    table = nlp.get_pipe("sener").model.shims[0].module.table
+    assert table.biaffine.dropout.p == 0.3
+    assert [block.dropout.rate for block in table.blocks] == [0.2] * len(table.blocks) != []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -10,7 +10,9 @@ from spacy.tokens import Doc
 from taught_gliner import BORN, BOTH, CLASSES, CLASSES_OF, COURT, MOVED, SCIENCE
 from tiny_gliner import ALONE, component, marking_pipeline
 
+from spacy_sener.pipeline.classification import _best_spans
 from spacy_sener.prompts import make_prompt
+from spacy_sener.types import Found
 
 
 @pytest.fixture
@@ -75,6 +77,12 @@ def test_a_class_has_the_best_score_of_a_span_within_its_words(published: Langua
     assert len(marked) > sum(len(label.split()) for label in labels)  # some lie across classes
     assert found == expected
     assert set(found) == set(labels)
+
+
+def test_the_best_span_of_a_class_may_be_any_of_its_spans() -> None:
+    spans = [Found(0, 3, "match", 0.4), Found(4, 9, "match", 0.9), Found(0, 9, "match", 0.7)]
+    spans.append(Found(4, 12, "match", 0.95))  # it ends in the next class
+    assert _best_spans(spans, ["art music", "law"], [(0, 9), (11, 14)]) == {"art music": 0.9}
 
 
 def test_descriptions_are_read_and_names_come_out(gliner: Any, docs: list[Doc]) -> None:

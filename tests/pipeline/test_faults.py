@@ -139,7 +139,13 @@ def run_out(pieces: torch.Tensor) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
-@pytest.mark.parametrize("fault", [ask_for_more, run_out])
+def run_out_in_cublas(pieces: torch.Tensor) -> None:
+    """What torch raises there where a library of CUDA's has no memory."""
+    if len(pieces) > 1:
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate()")
+
+
+@pytest.mark.parametrize("fault", [ask_for_more, run_out, run_out_in_cublas])
 def test_a_batch_that_does_not_fit_is_read_in_halves(
     nlp: Language, before_encoder: Any, fault: Callable[[torch.Tensor], None]
 ) -> None:

@@ -1,13 +1,19 @@
 """`spacy train` of the component, from a config and files, as anyone would run it."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import DocBin
-from tiny_gliner import answers, component, gold
+from tiny_gliner import answers, component, gold, pipeline
+
+from spacy_sener.marks import batch_loss
+from spacy_sener.nn.mark_loss import MarkLoss
+from spacy_sener.prompts import make_prompt
 
 SENTENCES = [
     ("Anna Keller was born in Zurich .", [("Anna Keller", "person"), ("Zurich", "place")]),
@@ -73,6 +79,32 @@ DESCRIBED = """
 person = "first and last name of a human"
 place = "a town"
 """
+
+
+@pytest.mark.parametrize(
+    "settings", [{"alpha": None}, {"alpha": 0.3}, {"gamma": 2.0}, {"label_smoothing": 0.4}], ids=str
+)
+def test_the_loss_has_its_settings(tiny_encoder: Path, settings: dict[str, Any]) -> None:
+    nlp = pipeline(tiny_encoder, labels=["person"], **settings)
+    examples = [gold(nlp, SENTENCES[0][0], [("Anna Keller", "person")])]
+    prompt = make_prompt(["person"])
+    batch, _ = component(nlp).model.begin_update([(examples[0].predicted, prompt)])
+    words = np.array([[0, 1, 0]])  # first word, last word, label
+    expected, _ = batch_loss(batch, [words], MarkLoss(**{"alpha": 0.75, **settings}))
+    default, _ = batch_loss(batch, [words], MarkLoss(alpha=0.75))
+    assert nlp.update(examples)["gliner_multitask"] == pytest.approx(expected, rel=1e-5)
+    assert expected != pytest.approx(default, rel=1e-2)
+
+
+@pytest.mark.parametrize(("most", "n_asked"), [(1, 1), (2, 2), (4, 4), (30, 5)])
+def test_a_document_is_asked_for_no_more_labels_than_the_setting_says(
+    tiny_encoder: Path, most: int, n_asked: int
+) -> None:
+    nlp = pipeline(tiny_encoder, labels=["a", "b", "c", "d", "person"], max_train_labels=most)
+    example = gold(nlp, SENTENCES[0][0], [("Anna Keller", "person")])
+    asked = component(nlp)._training_prompt(example).labels
+    assert len(asked) == n_asked
+    assert "person" in asked
 
 
 @pytest.mark.parametrize("labels", ["", DESCRIBED], ids=["found", "described"])

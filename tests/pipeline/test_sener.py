@@ -237,8 +237,12 @@ def test_the_gradient_of_a_batch_does_not_depend_on_recomputing(tiny_encoder: Pa
 
     def gradients(max_pieces: int) -> list[np.ndarray]:
         model.attrs["max_pieces"] = max_pieces
+        module, runs = model.shims[0].module, []
+        handle = module.encoder.register_forward_hook(lambda *_: runs.append(1))
         nlp.get_pipe("sener").update(examples(nlp)[:2])
-        module = model.shims[0].module
+        handle.remove()
+        assert (len(runs) == 1) == (max_pieces == 400)
+        assert len(runs) % 2 == (max_pieces == 400)  # a second time for the gradient
         found = [p.grad.clone().numpy() for p in module.parameters() if p.grad is not None]
         module.zero_grad(set_to_none=True)
         assert len(found) > 20
@@ -367,3 +371,20 @@ def test_default_optimizer_learns(tiny_encoder: Path) -> None:
     optimizer = nlp.initialize(lambda: examples(nlp))
     history = [nlp.update(examples(nlp), sgd=optimizer)["sener"] for _ in range(50)]
     assert history[-1] < 0.6 * history[0]
+
+
+def test_smoothing_draws_gold_cells_and_gold_marks_to_less_than_1(tiny_encoder: Path) -> None:
+    nlp = make_nlp(tiny_encoder)
+    sener, [example] = nlp.get_pipe("sener"), examples(nlp)[:1]
+    bands, _ = sener.model.begin_update([example.predicted])
+    plain, smooth = [], []
+    for smoothing, found in ((0.0, plain), (0.4, smooth)):
+        sener.cfg["label_smoothing"] = smoothing
+        _, [gradient] = sener.get_loss([example], bands)
+        found += [of_one.flatten() for of_one in gradient]
+    cells, marks = (after - before for before, after in zip(plain, smooth, strict=True))
+    n_ends = 2 * len(example.reference.spans["sc"])
+    # The gradient in a logit is the probability less its target, of which 0.4 / 2 is taken off.
+    assert cells[cells.abs() > 1e-6].tolist() == pytest.approx([0.2] * n_ends, abs=1e-5)
+    assert marks[marks.abs() > 0.1].tolist() == pytest.approx([0.2] * n_ends, abs=1e-5)
+    assert (marks > -1e-6).all()
