@@ -181,6 +181,14 @@ def test_a_word_of_very_many_pieces_is_cut_and_keeps_its_place(
     assert np.bincount(window.piece_words)[1:].tolist() == [1, 16, 1]
 
 
+def test_words_without_pieces_fill_windows_too(nlp: Language, tokenizer: PieceTokenizer) -> None:
+    doc = Doc(nlp.vocab, ["Anna", *["\u200b"] * 1000, "Keller"])
+    layout = laid_out([(doc, make_prompt(["person"]))], tokenizer, 64)
+    assert all(window.n_words <= 64 for window in layout.windows)
+    owned = sum(window.owned[1] - window.owned[0] for window in layout.windows)
+    assert owned == len(layout.words[0].texts) > 1000
+
+
 def test_one_document_under_several_prompts(nlp: Language, tokenizer: PieceTokenizer) -> None:
     doc = nlp("the University")
     items = [(doc, make_prompt(["date"])), (doc, make_prompt(["person"], task="Who? "))]

@@ -80,6 +80,15 @@ def test_every_task(tmp_path: Path, as_list: bool) -> None:
     assert not report.unread
 
 
+def test_a_text_with_heads_in_its_labels_is_asked_for_its_own(tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = [
+        {"tokenized_text": ["Ada", "knew", "Mary"], "ner": [[2, 2, "Ada <> knew"]]},
+        {"tokenized_text": ["Ada"], "ner": [[0, 0, "person"]]},
+    ]
+    docs, _ = read(write(tmp_path / "a.json", records, as_list=True))
+    assert [doc._.gliner_labels for doc in docs] == [["Ada <> knew"], None]
+
+
 def test_labels_asked_for_are_in_a_spacy_file_and_in_training(tmp_path: Path) -> None:
     docs, _ = read(write(tmp_path / "a.jsonl", TASKS))
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "a.spacy")

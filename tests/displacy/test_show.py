@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from displacy.helpers import make_doc
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from spacy.util import find_available_port
 
 import spacy_sener.displacy as displacy
@@ -44,10 +46,8 @@ def test_jupyter_is_what_one_says(shown: list[str], monkeypatch: pytest.MonkeyPa
 
 
 def test_in_ipython_it_is_html() -> None:
-    """With IPython itself, where it is installed."""
-    capture = pytest.importorskip("IPython.utils.capture", reason="IPython is not installed")
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell.instance()
-    with capture.capture_output() as captured:
+    shell = InteractiveShell.instance()
+    with capture_output() as captured:
         shell.push({"displacy": displacy, "doc": make_doc("one")})
         shell.run_cell("displacy.render(doc, jupyter=True)")
     assert captured.outputs[0].data["text/html"].startswith('<div class="sener')
