@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from ..extensions import LABELS, copy_labels
 from ..gold import GoldCount
-from ..prompts import Prompt, make_prompt
+from ..prompts import Prompt, is_blank, make_prompt
 from ..wordings import HEAD_END
 from .checks import keys_with_spans
 
@@ -48,9 +48,18 @@ def asking_doc(example: Example) -> Doc:
 
 
 def gold_labels(example: Example, spans_key: str) -> list[str]:
-    """The labels of the annotated spans of a document, in order of the text."""
-    spans = example.reference.spans
-    return list(dict.fromkeys(span.label_ for span in spans.get(spans_key, [])))
+    """The labels of the annotated spans of a document, in order of the text.
+
+    Raises ValueError for a span without one, which a model that reads labels cannot be asked for.
+    """
+    spans = example.reference.spans.get(spans_key, [])
+    for span in spans:
+        if is_blank(span.label_):
+            raise ValueError(
+                f"The data has a span without a label in doc.spans['{spans_key}']: {span.text!r}. "
+                "Give it one, or leave it out, as `python -m spacy sener convert` does."
+            )
+    return list(dict.fromkeys(span.label_ for span in spans))
 
 
 def require_asked(gold: Iterable[str], asked: Sequence[str], *, name: str) -> None:

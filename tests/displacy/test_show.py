@@ -1,5 +1,6 @@
 """Where the block view is shown: in a notebook, and by a server."""
 
+import socket
 import sys
 import threading
 import types
@@ -10,7 +11,6 @@ import pytest
 from displacy.helpers import make_doc
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from spacy.util import find_available_port
 
 import spacy_sener.displacy as displacy
 
@@ -54,7 +54,9 @@ def test_in_ipython_it_is_html() -> None:
 
 
 def test_serve_answers_with_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = find_available_port(5123, "127.0.0.1", auto_select=True)
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        port = any_port.getsockname()[1]
     servers: list[Any] = []
     make_server = displacy.simple_server.make_server
 

@@ -158,6 +158,13 @@ def test_nothing_to_learn(tiny_encoder: Path) -> None:
         initialize(nlp, [gold(nlp, TEXT, [("Zurich", "place")])], encoder=str(tiny_encoder))
 
 
+def test_gold_without_a_label(tiny_encoder: Path) -> None:
+    nlp = blank()
+    example = gold(nlp, TEXT, [("Zurich", "place"), ("Anna", " ")])
+    with pytest.raises(ValueError, match=r"a span without a label in doc\.spans\['sc'\]: 'Anna'"):
+        initialize(nlp, [example], encoder=str(tiny_encoder))
+
+
 def test_gold_of_labels_that_are_not_asked(nlp: Language, tiny_encoder: Path) -> None:
     example = gold(nlp, TEXT, [("Zurich", "place"), ("Anna", "person")])
     message = r"does not ask for: \['place'\]. It asks for \['person'\].*labels in \[components"
