@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+HEAD_END = " <> "
+"""Stands in a label between a head, which is some words of the text, and a relation."""
+
 
 @dataclass(frozen=True)
 class Prompt:

@@ -7,9 +7,6 @@ from .prompts import is_blank
 
 WordingName = Literal["package", "paper"]
 
-HEAD_END = " <> "
-"""Stands in a label between a head, which is some words of the text, and a relation."""
-
 
 @dataclass(frozen=True)
 class Wording:

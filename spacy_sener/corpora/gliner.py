@@ -16,8 +16,8 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..extensions import LABELS
+from ..prompts import HEAD_END
 from ..scores import span_scores
-from ..wordings import HEAD_END
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
 from .jsonl import Fields, read_fields, required, required_words

@@ -10,8 +10,7 @@ from spacy.training import Example
 
 from ..extensions import LABELS, copy_labels
 from ..gold import GoldCount
-from ..prompts import Prompt, is_blank, make_prompt
-from ..wordings import HEAD_END
+from ..prompts import HEAD_END, Prompt, is_blank, make_prompt
 from .checks import keys_with_spans
 
 Labels = Sequence[str] | Mapping[str, str]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..prompts import is_blank, make_prompt
+from ..prompts import HEAD_END, is_blank, make_prompt
 from ..relations import Relation
-from ..wordings import HEAD_END, WORDINGS
+from ..wordings import WORDINGS
 from .asked import Labels
 from .finder import Finder, as_docs
 
