@@ -9,11 +9,15 @@ import pytest
 import spacy
 from full_disk import largest_file
 from spacy.cli._util import app as spacy_app
+from spacy.cli._util import parse_config_overrides
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
 from stopped_runs import ADAM, ADAMW, SMALLER, paths, run, save_config, unboxed, weights
 from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
+from spacy_sener.cli.train import _run
 from spacy_sener.sums import write_sums
 from spacy_sener.training.loop import output_folder
 from spacy_sener.training.progress import TENSORS, VALUES, Progress, Saved
@@ -240,6 +244,17 @@ def test_a_run_that_only_patience_ends_is_warned_of(
         shown = [str(each.message) for each in recwarn if "total_steps" in str(each.message)]
         assert len(shown) == n_warnings, shown
     assert "max_steps is 0, for no limit, and training.optimizer.total_steps 9" in shown[0]
+
+
+def test_a_gpu_may_keep_its_own_allocator(corpus: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    """What `train --gpu-id 0` comes to once the GPU is taken, with `gpu_allocator = null`."""
+    path = save_config(tmp_path / "run", ADAMW)
+    files = map(str, paths(tmp_path / "run", corpus, tiny_encoder))
+    config = load_config(path, parse_config_overrides([*files, "--training.max_steps", "1"]))
+    assert config.interpolate()["training"]["gpu_allocator"] is None
+    (tmp_path / "out").mkdir()
+    _run(init_nlp(config), tmp_path / "out", 0, None)
+    assert (tmp_path / "out" / "model-last").is_dir()
 
 
 def test_documents_that_are_evaluated_may_be_of_any_length(
