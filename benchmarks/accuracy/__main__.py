@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from benchmarks.accuracy.corpora import corpus_settings
+from benchmarks.accuracy.corpora import CorpusSettings, corpus_settings
 from benchmarks.accuracy.options import chosen_methods, shared_options
 from benchmarks.accuracy.plans import Entry, group_names, plan
 from benchmarks.accuracy.processes import RESULTS, folder_of, in_a_process
@@ -27,8 +27,8 @@ def main() -> None:
     entries = chosen_methods(options, arguments)
     if other_budget(arguments) and arguments.output == RESULTS:
         options.error(
-            "--updates or --documents is not what corpora.yml has: give an --output, as the "
-            f"reports would take the place of those in {RESULTS}"
+            "--updates, --documents or --longest is not what corpora.yml has: give an --output, as "
+            f"the reports would take the place of those in {RESULTS}"
         )
     due = plans(arguments, entries)
     failed = []
@@ -45,10 +45,11 @@ def main() -> None:
 
 
 def other_budget(arguments: argparse.Namespace) -> bool:
-    """Whether other numbers of updates or documents are asked for than some corpus has."""
+    """Whether other updates, documents or segments are asked for than some corpus has."""
     settings = [corpus_settings()[name] for name in arguments.corpora]
-    return any(arguments.updates not in (None, each.updates) for each in settings) or any(
-        arguments.documents not in (None, each.train) for each in settings
+    return any(
+        arguments.updates not in (None, each.updates) or each != _asked_of(each, arguments)
+        for each in settings
     )
 
 
@@ -58,7 +59,7 @@ def plans(arguments: argparse.Namespace, entries: dict[str, Entry]) -> list[Sett
     asked = [
         plan(
             arguments.data / corpus,
-            replace(settings[corpus], train=arguments.documents or settings[corpus].train),
+            _asked_of(settings[corpus], arguments),
             name,
             entry,
             seed=seed,
@@ -71,12 +72,19 @@ def plans(arguments: argparse.Namespace, entries: dict[str, Entry]) -> list[Sett
     return [each for each in asked if not each.is_done(folder_of(each, arguments.output))]
 
 
+def _asked_of(corpus: CorpusSettings, arguments: argparse.Namespace) -> CorpusSettings:
+    """What is taken of a corpus, of what corpora.yml has and what is asked for in its place."""
+    asked = {"train": arguments.documents, "longest": arguments.longest}
+    return replace(corpus, **{name: number for name, number in asked.items() if number})
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
     options = shared_options("python -m benchmarks.accuracy", __doc__)
     options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="a run each")
     options.add_argument("--updates", type=int, help="in place of those in corpora.yml")
     options.add_argument("--documents", type=int, help="to train on, likewise")
+    options.add_argument("--longest", type=int, help="tokens of a segment to train on, likewise")
     options.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread")
     return options
 

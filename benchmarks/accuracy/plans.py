@@ -51,8 +51,8 @@ def is_current(settings: Mapping[str, Any], entry: Entry, corpus: CorpusSettings
 
     settings: a `Settings` as it was written.
     """
-    train = settings["corpus_settings"]["train"]
-    expected = {**_program(entry), "corpus_settings": asdict(replace(corpus, train=train))}
+    taken = {name: settings["corpus_settings"][name] for name in ("train", "longest")}
+    expected = {**_program(entry), "corpus_settings": asdict(replace(corpus, **taken))}
     return expected.items() <= settings.items() and (
         _config(entry).items() <= settings["checksums"].items()
     )

@@ -139,8 +139,8 @@ def test_the_published_pages_are_those_of_the_published_reports(
     assert write_page(tmp_path, group) == (published.read_text() if published.exists() else None)
 
 
-def test_runs_on_more_documents_are_shown_with_the_segments_they_had(data: Path, tmp_path: Path):
-    more = replace(corpus_settings()["litbank"], train=99)
+def test_runs_on_other_segments_are_shown_with_those_they_had(data: Path, tmp_path: Path):
+    more = replace(corpus_settings()["litbank"], train=99, longest=800)
     entry = read_group("peers")["ner"]
     larger = {**CORPUS, "segments": {**SIZES, "count": 1234}}
     of_more = plan(data / "litbank", more, "ner", entry, seed=1, updates=600)
@@ -152,7 +152,7 @@ def test_runs_on_more_documents_are_shown_with_the_segments_they_had(data: Path,
     assert "| ner | 1 | 600 | 1234 |" in page
 
 
-@pytest.mark.parametrize("option", ["--updates", "--documents"])
+@pytest.mark.parametrize("option", ["--updates", "--documents", "--longest"])
 def test_another_budget_does_not_replace_what_is_published(
     option: str, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
