@@ -84,7 +84,9 @@ def test_settings_are_those_of_a_config(tmp_path: Path) -> None:
     assert code == 0
     assert "1 of 2 spans (50.0 %) reach over span_window = 4 and cannot be found" in output
     assert 'which the settings rule out: overlap = "nested" lets them be found' in output
-    assert "span_window = 16 reaches all spans" in debug_data(train, "--span-window", 16)[1]
+    wider = debug_data(train, "--config", config, "--span-window", 16)[1]
+    assert "span_window = 16 reaches all spans" in wider
+    assert "reach = 512 reaches all spans" in debug_data(train, "--span-window", 4)[1]
     code, output = debug_data(train, "--span-window", 0)
     assert code == 2
     assert "Invalid value for '--span-window'" in output

@@ -13,7 +13,7 @@ from ..corpora.files import written_whole
 from ..evaluation.card import FILE_NAME, model_card
 from ..evaluation.compare import read_reports
 from .app import app
-from .messages import fail, msg
+from .messages import failing, msg
 
 
 @app.command("card")
@@ -38,10 +38,8 @@ def card_cli(
     ] = False,
 ) -> None:
     """Write README.md, the model card, into a pipeline's folder, from where `package` takes it."""
-    try:
+    with failing():
         path = card(model, report_path, corpus=corpus, name=name, force=force)
-    except (OSError, ValueError) as error:
-        fail(error)
     msg.good(f"Wrote the model card to {path}")
 
 

@@ -11,7 +11,7 @@ from ..corpora.files import check_file
 from ..evaluation.compare import other_data, read_reports, write_comparison
 from ..evaluation.plots import MISSING
 from .app import app
-from .messages import fail, msg
+from .messages import failing, msg
 
 
 @app.command("compare")
@@ -25,10 +25,8 @@ def compare_cli(
     ],
 ) -> None:
     """Put reports side by side: a row for each name, mean and spread where several share one."""
-    try:
+    with failing():
         has_plot = compare(paths, output_path)
-    except (OSError, ValueError) as error:
-        fail(error)
     if not has_plot:
         msg.warn(MISSING)
     msg.good(f"Wrote the comparison to {output_path}")

@@ -15,7 +15,6 @@ from .app import app
 from .corpora import (
     Format,
     InputPath,
-    Lang,
     ReportPath,
     SpansKey,
     Strict,
@@ -23,7 +22,8 @@ from .corpora import (
     print_report,
     read_corpus,
 )
-from .messages import fail, msg
+from .messages import failing, msg
+from .options import Lang
 
 
 @app.command("convert")
@@ -37,7 +37,7 @@ def convert_cli(
     report_path: ReportPath = None,
 ) -> None:
     """Convert an annotated file to spaCy's binary format, and report what was found."""
-    try:
+    with failing():
         report = convert(
             input_path,
             output_path,
@@ -47,8 +47,6 @@ def convert_cli(
             strict=strict,
             report_path=report_path,
         )
-    except (OSError, ValueError) as error:
-        fail(error)
     print_report(report)
     msg.good(f"Wrote {report.docs} documents to {output_path}")
 

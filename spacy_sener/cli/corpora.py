@@ -26,7 +26,6 @@ InputPath = Annotated[
 ]
 Format = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}")]
 SpansKey = Annotated[str, typer.Option(help="Where annotations are in doc.spans")]
-Lang = Annotated[str, typer.Option(help="The language whose tokenizer is used")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Fail where annotations had to be changed or left out")
 ]

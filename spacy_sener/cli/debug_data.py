@@ -16,7 +16,7 @@ from ..statistics import checks
 from ..statistics.checks import Finding, Settings
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
-from .messages import fail, msg
+from .messages import fail, failing, msg
 from .options import blank
 
 Section = tuple[str, list[Finding]]
@@ -44,18 +44,16 @@ def debug_data_cli(
     ] = None,
     span_window: Annotated[
         int | None,
-        typer.Option(min=1, help="Judge by this window, in tokens  [default: the config's]"),
+        typer.Option(min=1, help="Judge by this span_window, in tokens  [default: the config's]"),
     ] = None,
     lang: Annotated[str, typer.Option(help="Whose tokenizer is used, without --config")] = "en",
 ) -> None:
     """Check annotated data before training. Each line is good, a warning, or a failure."""
-    try:
+    with failing():
         nlp = _pipeline(config_path, lang)
         settings = _settings(nlp, spans_key=spans_key, span_window=span_window)
         train = read_statistics(train_path, nlp, settings.spans_key)
         dev = read_statistics(dev_path, nlp, settings.spans_key) if dev_path else None
-    except (OSError, ValueError) as error:
-        fail(error)
     findings = [finding for _, section in _printed(train, dev, settings) for finding in section]
     n_warnings = sum(finding.verdict == "warn" for finding in findings)
     n_failures = sum(finding.verdict == "fail" for finding in findings)
@@ -138,10 +136,12 @@ def _settings(nlp: Language, *, spans_key: str | None, span_window: int | None) 
     for _, component in nlp.pipeline:
         if isinstance(component, SeNER):
             attrs = component.model.attrs
+            window = span_window or attrs["span_window"]
+            beyond = attrs["reach"] if attrs["reach"] > attrs["span_window"] else 0
             return Settings(
                 spans_key=spans_key or component.key,
-                span_window=span_window or attrs["span_window"],
-                reach=span_window or attrs["reach"],
+                span_window=window,
+                reach=max(window, beyond),
                 max_pieces=attrs["max_pieces"],
                 overlap=component.cfg["overlap"],
                 labels_per_span=component.cfg["labels_per_span"],

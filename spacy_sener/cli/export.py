@@ -14,7 +14,6 @@ from .app import app
 from .corpora import (
     Format,
     InputPath,
-    Lang,
     ReportPath,
     SpansKey,
     Strict,
@@ -22,7 +21,8 @@ from .corpora import (
     print_report,
     read_corpus,
 )
-from .messages import fail, msg
+from .messages import failing, msg
+from .options import Lang
 
 TARGETS = ("jsonl", "gliner")
 SUFFIXES = (".jsonl", ".json")
@@ -48,7 +48,7 @@ def export_cli(
     report_path: ReportPath = None,
 ) -> None:
     """Export a .spacy file, or any annotated file, to JSON; `convert` reads it again."""
-    try:
+    with failing():
         report = export(
             input_path,
             output_path,
@@ -59,8 +59,6 @@ def export_cli(
             strict=strict,
             report_path=report_path,
         )
-    except (OSError, ValueError) as error:
-        fail(error)
     print_report(report)
     msg.good(f"Wrote {report.docs} documents to {output_path}")
 

@@ -10,8 +10,8 @@ import typer
 from ..corpora.files import folder_written_whole
 from ..pipeline.imported import pipeline_from_checkpoint
 from .app import app
-from .messages import fail, msg
-from .options import blank
+from .messages import failing, msg
+from .options import Lang, blank, split_labels
 
 
 @app.command("import-checkpoint")
@@ -27,11 +27,11 @@ def import_checkpoint_cli(
     labels: Annotated[str, typer.Option(help="Labels in the order of training: a,b,c")],
     span_window: Annotated[int, typer.Option(help="The authors' chunks_size")] = 128,
     piece_window: Annotated[int, typer.Option(help="Attention to either side, in pieces")] = 128,
-    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
+    lang: Lang = "en",
 ) -> None:
     """Turn a published SeNER checkpoint into a pipeline folder for spacy.load()."""
-    names = [label.strip() for label in labels.split(",")]
-    try:
+    names = split_labels(labels)
+    with failing():
         blank(lang)  # is tried first: what is imported may be large
         with folder_written_whole(output_path) as part:
             nlp = pipeline_from_checkpoint(
@@ -43,6 +43,4 @@ def import_checkpoint_cli(
                 lang=lang,
             )
             nlp.to_disk(part)
-    except (OSError, ValueError) as error:
-        fail(error)
     msg.good(f"Wrote a pipeline with {len(names)} labels to {output_path}")

@@ -11,8 +11,8 @@ from ..corpora.files import folder_written_whole
 from ..nn.attention_pattern import AttentionKind
 from ..pipeline.imported_gliner import pipeline_from_gliner
 from .app import app
-from .messages import fail, msg
-from .options import blank
+from .messages import fail, failing, msg
+from .options import Lang, blank, split_labels
 
 KINDS = get_args(AttentionKind)
 
@@ -38,23 +38,21 @@ def import_gliner_cli(
             help="Of a window  [default: what the checkpoint can read, at least 8192 if not full]"
         ),
     ] = None,
-    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
+    lang: Lang = "en",
 ) -> None:
     """Turn a published GLiNER checkpoint into a pipeline folder for spacy.load()."""
     if attention not in KINDS:
         fail(f"--attention must be one of {', '.join(KINDS)}, not {attention}")
-    try:
+    with failing():
         blank(lang)  # is tried first: what is imported may be large
         with folder_written_whole(output_path) as part:
             nlp = pipeline_from_gliner(
                 checkpoint,
-                labels=[label.strip() for label in labels.split(",")] if labels else [],
+                labels=split_labels(labels) if labels else [],
                 attention=cast(AttentionKind, attention),
                 piece_window=piece_window,
                 max_pieces=max_pieces,
                 lang=lang,
             )
             nlp.to_disk(part)
-    except (OSError, ValueError) as error:
-        fail(error)
     msg.good(f"Wrote a pipeline to {output_path}")

@@ -21,8 +21,8 @@ from ..sources import DEFAULT_SOURCE
 from ..statistics.advice import Advisor, Choice, Encoder
 from ..statistics.corpus import CorpusStatistics, read_statistics
 from .app import app
-from .messages import fail, msg
-from .options import blank
+from .messages import failing, msg
+from .options import Lang, blank, split_labels
 
 GPU_SOURCE = "microsoft/deberta-v3-base"
 KEY = re.compile(r"[^:=#\s]+")  # of spans, as configs can name settings after it
@@ -113,16 +113,16 @@ def init_config_cli(
         int | None, typer.Option(min=1, help="Updates to train for  [default: as the corpus needs]")
     ] = None,
     spans_key: Annotated[str, typer.Option(help="Where the spans are in doc.spans")] = "sc",
-    lang: Annotated[str, typer.Option(help="The language whose tokenizer is used")] = "en",
+    lang: Lang = "en",
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT")] = False,
 ) -> None:
     """Write a config that trains on a corpus, with settings that suit it, and say why."""
     is_stdout = str(output_path) == "-"
-    try:
+    with failing():
         if not is_stdout:
             check_output(output_path, force=force)
         check_key(spans_key)
-        names = None if labels is None else [label.strip() for label in labels.split(",")]
+        names = None if labels is None else split_labels(labels)
         statistics = read_statistics(corpus, blank(lang), spans_key)
         check_labels(statistics, names)
         if dev is not None:
@@ -156,8 +156,6 @@ def init_config_cli(
         print("\n".join(_wrapped(line, "") for line in _reasons(choices)))
         with create_text(output_path) as file:
             file.write(text)
-    except (OSError, ValueError) as error:
-        fail(error)
     msg.good(f"Wrote {output_path}. Train with it:")
     dev_option = "" if dev else " --paths.dev DEV.spacy"
     print(f"python -m spacy train {output_path} --output out{dev_option}{' --gpu-id 0' * gpu}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from wasabi import Printer
@@ -45,6 +46,15 @@ def print_lines(lines: Iterable[str]) -> None:
     """Print warnings, each on a line of its own, and what is indented below them."""
     for line in lines:
         msg.text(line) if line.startswith(" ") else msg.warn(line)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """`fail` with what is wrong with files and options, as far as a user can mend it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        fail(error)
 
 
 def fail(error: object) -> NoReturn:

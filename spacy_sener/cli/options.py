@@ -14,17 +14,23 @@ from spacy.language import Language
 from ..gpus import gpu_error
 
 UseGPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
+Lang = Annotated[str, typer.Option(help="The language whose tokenizer is used")]
 Code = Annotated[
     Path | None, typer.Option("--code", "-c", help="Python file with registered functions")
 ]
 
 
-def setup_gpu(gpu_id: int, *, silent: bool | None = None) -> None:
+def setup_gpu(gpu_id: int, *, silent: bool = False) -> None:
     """As spaCy's; what cannot be used is a wrong option, with what to do."""
     try:
         setup_spacys_gpu(gpu_id, silent=silent)
     except (ValueError, RuntimeError) as error:
         raise typer.BadParameter(str(gpu_error(gpu_id, error))) from error
+
+
+def split_labels(labels: str) -> list[str]:
+    """Of "a, b,c" the three."""
+    return [label.strip() for label in labels.split(",")]
 
 
 def blank(lang: str) -> Language:

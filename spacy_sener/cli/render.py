@@ -27,9 +27,10 @@ from ..corpora.raw_texts import read_texts
 from ..corpora.readers import FORMATS, read_docs
 from ..corpora.report import Report
 from ..displacy import render as render_html
+from ..evaluation.predictions import paired
 from ..progress import progress_bar
 from .app import app
-from .messages import fail, msg, print_lines
+from .messages import fail, failing, msg, print_lines
 from .options import Code, UseGPU, blank, setup_gpu
 
 Read = Callable[..., Iterator[Doc]]
@@ -76,7 +77,7 @@ def render_cli(
         fail(f"Give INPUT and OUT, or OUT alone: there are {len(paths)} paths")
     *inputs, output_path = paths
     setup_gpu(gpu_id, silent=gpu_id < 0)
-    try:
+    with failing():
         n_docs = render(
             source,
             inputs[0] if inputs else None,
@@ -87,8 +88,6 @@ def render_cli(
             limit=limit,
             title=title,
         )
-    except (OSError, ValueError) as error:
-        fail(error)
     msg.good(f"Wrote a page of {n_docs} documents to {output_path}")
 
 
@@ -176,19 +175,7 @@ def _predictions(path: Path, gold_path: Path | None, *, compare: bool, read: Rea
             raise ValueError(f"INPUT is missing: what should {path} be compared with?")
         yield from docs
         return
-    yield from _pairs(list(docs), list(read(gold_path, nlp, gold=True)), path, gold_path)
-
-
-def _pairs(predicted: list[Doc], gold: list[Doc], path: Path, gold_path: Path) -> Iterator[Example]:
-    if len(gold) != len(predicted):
-        raise ValueError(
-            f"{path} has {len(predicted)} documents, but {gold_path} has {len(gold)}: they should "
-            "be the same, in the same order"
-        )
-    for number, (one, other) in enumerate(zip(predicted, gold, strict=True), 1):
-        if one.text != other.text:
-            raise ValueError(f"document {number} of {path} has another text in {gold_path}")
-        yield Example(one, other)
+    yield from paired(docs, read(gold_path, nlp, gold=True), path, gold_path)
 
 
 def _read(

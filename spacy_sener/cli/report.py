@@ -16,7 +16,7 @@ from ..evaluation.plots import MISSING
 from ..evaluation.predictions import Run, from_file, from_pipeline, require_spans
 from ..evaluation.report import VERSION, evaluate, write_report
 from .app import app
-from .messages import fail, msg
+from .messages import failing, msg
 from .options import Code, UseGPU, setup_gpu
 
 
@@ -51,8 +51,8 @@ def report_cli(
     """Evaluate the spans of a pipeline and write report.json, report.md and plots."""
     import_code(code_path)
     fix_random_seed()
-    setup_gpu(use_gpu, silent=False)
-    try:
+    setup_gpu(use_gpu)
+    with failing():
         made, has_plots = report(
             model,
             data_path,
@@ -64,8 +64,6 @@ def report_cli(
             seed=seed,
             gold_preproc=gold_preproc,
         )
-    except (OSError, ValueError) as error:
-        fail(error)
     print_report(made)
     if hint := no_common_label(made["per_type"], made["labels"]):
         msg.warn(hint)

@@ -18,7 +18,7 @@ from ..corpora.raw_texts import SUFFIXES, read_texts
 from ..evaluation.markdown import percent
 from ..self_training import Settings, self_train
 from .app import app
-from .messages import fail, msg
+from .messages import failing, msg
 from .options import Code, UseGPU, setup_gpu
 from .performance import note_performance
 
@@ -74,8 +74,8 @@ def self_train_cli(
 ) -> None:
     """Train a pipeline on what it finds in texts that nobody annotated, at a low rate."""
     import_code(code_path)
-    setup_gpu(use_gpu, silent=False)
-    try:
+    setup_gpu(use_gpu)
+    with failing():
         settings = Settings(
             threshold=threshold,
             steps=steps,
@@ -96,8 +96,6 @@ def self_train_cli(
             settings=settings,
             report_path=report_path,
         )
-    except (OSError, ValueError) as error:
-        fail(error)
     print_done(done)
     msg.good(f"Wrote the pipeline to {output_path}")
 

@@ -17,7 +17,7 @@ from ..evaluation.markdown import percent
 from ..evaluation.predictions import Run, from_pipeline, keeps_by_score, require_spans, writer
 from ..evaluation.report import evaluate
 from .app import app
-from .messages import fail, msg
+from .messages import failing, msg
 from .options import Code, UseGPU, setup_gpu
 from .performance import note_performance
 
@@ -41,11 +41,9 @@ def set_threshold_cli(
     Use other data to train on, and other data yet for figures to quote.
     """
     import_code(code_path)
-    setup_gpu(use_gpu, silent=False)
-    try:
+    setup_gpu(use_gpu)
+    with failing():
         before, curve = set_threshold(model, data_path, spans_key=spans_key)
-    except (OSError, ValueError) as error:
-        fail(error)
     rows = [(f"{each['threshold']:.2f}", *(percent(each[key]) for key in "prf")) for each in curve]
     msg.table(rows, header=("Threshold", "P", "R", "F"), divider=True, aligns="r")
     after = best_point(curve)["threshold"]

@@ -20,7 +20,7 @@ from ..training.loop import output_folder, pipeline_folder, state_folder, train
 from ..training.optimizer_state import ResumeError
 from ..training.progress import Saved
 from .app import app
-from .messages import fail, msg
+from .messages import fail, failing, msg
 from .options import Code, UseGPU, setup_gpu
 
 EVALUATIONS = "training.eval_frequency"
@@ -52,10 +52,8 @@ def train_cli(
                 f"resume {output_path}. Or delete {output_path / DIR_MODEL_LAST}."
             )
         setup_gpu(use_gpu)
-        try:
+        with failing():
             nlp = _initialized(config_path, overrides, use_gpu)
-        except (OSError, ValueError) as error:
-            fail(error)
         clean_output_dir(output_path)
         _run(nlp, output_path, use_gpu, None)
 
@@ -129,10 +127,8 @@ def _further_hint(best: Path) -> str:
 @contextmanager
 def _alone_in(output_path: Path) -> Iterator[None]:
     with ExitStack() as stack:
-        try:
+        with failing():
             stack.enter_context(output_folder(output_path))
-        except (OSError, ValueError) as error:
-            fail(error)
         yield
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .files import byte_lines, files_below, plain_path, plain_suffix, read_text
 from .offsets import same_text
-from .records import Reader, Record, TextRecord
+from .records import Record, TextRecord
 from .report import Report
 
 ANNOTATIONS = (".ann", ".a1", ".a2")
@@ -142,6 +142,3 @@ def _gaps(text: str, pieces: list[tuple[int, int]]) -> Iterator[str]:
     """What stands between pieces, but whitespace; pieces that go backwards have a gap, too."""
     for (_, end), (start, _) in pairwise(pieces):
         yield text[end:start].strip() if 0 <= end <= start else "backwards"
-
-
-READERS: dict[str, Reader] = {"brat": read_brat}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import numbered_lines
-from .records import Reader, WordsRecord
+from .records import WordsRecord
 from .report import Report
 from .tags import OUTSIDE, Scheme, is_tag, spans_of_tags, split_tag
 
@@ -257,6 +257,3 @@ def _layout(path: Path, columns: list[Column], *, word: int, is_conllu: bool) ->
         tags={place: column.scheme for place, column in tags.items()},
         chunks=frozenset(chunks if others else ()),
     )
-
-
-READERS: dict[str, Reader] = {"conll": read_conll}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -144,22 +143,16 @@ def _take_spans(doc: Doc, spans_key: str, report: Report, where: str) -> None:
 
 
 def _check_scores(group: SpanGroup, report: Report, where: str) -> None:
-    """Keep scores if each span has one, a finite number, or NaN or None for having none.
-
-    Those in a column, as spaCy's `spancat_singlelabel` writes them, become a row.
-    """
+    """Keep scores if each span has one: a finite number, or NaN or None for having none."""
     scores = group.attrs.get("scores")
-    if scores is None:
-        return
     try:
-        values = np.array(scores, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        values = np.array(math.nan)
-    if values.shape != (len(group),) or np.isinf(values).any():
+        span_scores(group)
+        is_usable = not np.isinf(np.array(scores, dtype=float)).any()
+    except ValueError:
+        is_usable = False
+    if not is_usable:
         report.add_problem("unusable score", where, {"spans": len(group), "scores": scores})
         del group.attrs["scores"]
-    elif not isinstance(scores, np.ndarray) or scores.shape != values.shape:
-        group.attrs["scores"] = values
 
 
 def _check_labels(doc: Doc, report: Report, number: int) -> None:

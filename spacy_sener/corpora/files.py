@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import lzma
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,6 +30,7 @@ PACKERS: dict[str, Callable[[BinaryIO], Any]] = {
 MAX_UNPACKED = 1 << 29  # bytes
 MAX_TEXT = 1 << 28  # characters
 CHUNK = 1 << 16  # bytes
+ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" has for bytes that are not UTF-8
 
 
 def plain_path(path: Path) -> Path:
@@ -279,13 +280,6 @@ def _open(path: Path, **options: Any) -> Iterator[Any]:
 
 
 def _first_wrong_line(path: Path) -> int:
-    decoder, number = codecs.getincrementaldecoder("utf8")(), 1
-    with _open(path, mode="rb") as file:
-        try:
-            while chunk := file.read(CHUNK):
-                decoder.decode(chunk)
-                number += chunk.count(b"\n")
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            number += error.object[: error.start].count(b"\n")
-    return number
+    with _open(path, mode="rt", encoding="utf8", errors="surrogateescape") as text:
+        lines = enumerate(iter(partial(text.readline, MAX_TEXT), ""), 1)
+        return next(number for number, line in lines if ESCAPED.search(line))

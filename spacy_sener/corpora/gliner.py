@@ -21,7 +21,7 @@ from ..scores import span_scores
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
 from .jsonl import Fields, read_fields, required, required_words
-from .records import Reader, Record, WordsRecord
+from .records import Record, WordsRecord
 from .report import Report
 
 
@@ -99,6 +99,3 @@ def gliner_record(doc: Doc, spans_key: str, left_out: Counter[str]) -> Fields:
         asked = dict(labels) if isinstance(labels, dict) else list(labels)
         record["ner_labels"] = joined(asked, [label for *_, label in ner])
     return record
-
-
-READERS: dict[str, Reader] = {"gliner": read_gliner}

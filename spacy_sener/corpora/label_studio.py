@@ -24,7 +24,7 @@ from .label_studio_texts import (
     unescaped,
 )
 from .offsets import same_text
-from .records import Reader, Record, TextRecord
+from .records import Record, TextRecord
 from .report import Report
 
 FIRST_ASTRAL = 0x10000  # from here on, a character is two UTF-16 units
@@ -164,6 +164,3 @@ def _converted(item: Fields, at: Sequence[int]) -> Fields:
     if type(start) is int and type(end) is int and 0 <= start < len(at) and 0 <= end < len(at):
         return {**item, "start": at[start], "end": at[end]}
     return item
-
-
-READERS: dict[str, Reader] = {"label-studio": read_label_studio}

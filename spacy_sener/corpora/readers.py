@@ -19,14 +19,14 @@ from .words import doc_from_words
 
 READERS: dict[str, Reader] = {
     **jsonl.READERS,
-    **label_studio.READERS,
-    **brat.READERS,
-    **squad.READERS,
-    **scirex.READERS,
-    **gliner.READERS,
-    **conll.READERS,
-    **webanno.READERS,
-    **uima.READERS,
+    "label-studio": label_studio.read_label_studio,
+    "brat": brat.read_brat,
+    "squad": squad.read_squad,
+    "scirex": scirex.read_scirex,
+    "gliner": gliner.read_gliner,
+    "conll": conll.read_conll,
+    "webanno": webanno.read_webanno,
+    "uima": uima.read_uima,
 }
 FORMATS = ("auto", *READERS, "spacy")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .jsonl import Fields, read_jsonl, required, required_words
-from .records import Reader, Record, WordsRecord
+from .records import Record, WordsRecord
 from .report import Report
 
 # What else a paper holds, by the name in the report.
@@ -34,6 +34,3 @@ def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> WordsR
         if isinstance(fields.get(key), list | dict):
             report.add_unread(kind, len(fields[key]))
     return WordsRecord(doc_id, where, words, items)
-
-
-READERS: dict[str, Reader] = {"scirex": read_scirex}

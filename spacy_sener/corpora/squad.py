@@ -9,7 +9,7 @@ from typing import Any
 
 from .json_lists import json_list
 from .jsonl import Fields, required
-from .records import Reader, Record, TextRecord
+from .records import Record, TextRecord
 from .report import Report
 
 # CUAD's file of separate questions numbers the answers to each, which quotes the label without one.
@@ -66,6 +66,3 @@ def _label(question: Fields, title: Any) -> Any:
     label = name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("__")[2]
     unnumbered = ANSWER_NUMBER.sub("", label)
     return unnumbered if f'"{unnumbered}"' in str(text) else label
-
-
-READERS: dict[str, Reader] = {"squad": read_squad}

@@ -29,7 +29,7 @@ from xml.parsers import expat
 from .files import MAX_UNPACKED, files_below, plain_suffix, read_bytes, read_text
 from .json_lists import top_level_keys
 from .layers import has_spans, label_feature, short_name
-from .records import Reader, TextRecord
+from .records import TextRecord
 from .report import Report
 
 if TYPE_CHECKING:
@@ -242,6 +242,3 @@ def _is_span_layer(layer: Type, types: TypeSystem) -> bool:
 def _string_features(layer: Type, types: TypeSystem) -> list[str]:
     features = layer.all_features
     return [each.name for each in features if types.is_instance_of(each.rangeType, STRING)]
-
-
-READERS: dict[str, Reader] = {"uima": read_uima}

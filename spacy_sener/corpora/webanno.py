@@ -21,7 +21,7 @@ from typing import Any
 
 from .files import numbered_lines
 from .layers import has_spans, label_feature, short_name
-from .records import Reader, TextRecord
+from .records import TextRecord
 from .report import Report
 
 FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.(\d+)\s*")
@@ -267,6 +267,3 @@ def _surrogate_pairs(text: str) -> list[int]:
     """Where, in UTF-16 units, the characters begin that take two of them."""
     places = [place for place, character in enumerate(text) if character > "\uffff"]
     return [place + before for before, place in enumerate(places)]
-
-
-READERS: dict[str, Reader] = {"webanno": read_webanno}

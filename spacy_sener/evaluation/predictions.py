@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -117,20 +117,21 @@ def from_file(path: Path, data_path: Path) -> Run:
 
     Raises ValueError, where the documents are read, if they are not the same.
     """
+    vocab = spacy.blank("xx").vocab
+    return Run(paired(_read(path, vocab), _read(data_path, vocab), path, data_path))
 
-    def examples() -> Iterator[Example]:
-        vocab = spacy.blank("xx").vocab
-        pairs = zip_longest(_read(path, vocab), _read(data_path, vocab))
-        for number, (predicted, gold) in enumerate(pairs, start=1):
-            if predicted is None or gold is None or predicted.text != gold.text:
-                raise ValueError(
-                    f"Document {number} of {path} is not that of {data_path}: "
-                    f"{_start(predicted)} and {_start(gold)}. Both files must hold the same texts "
-                    "in the same order."
-                )
-            yield Example(predicted, gold)
 
-    return Run(examples())
+def paired(
+    predicted: Iterable[Doc], gold: Iterable[Doc], path: Path, gold_path: Path
+) -> Iterator[Example]:
+    """Each document with its gold one. Raises ValueError for another text, naming the files."""
+    for number, (one, other) in enumerate(zip_longest(predicted, gold), start=1):
+        if one is None or other is None or one.text != other.text:
+            raise ValueError(
+                f"Document {number} of {path} is not that of {gold_path}: {_start(one)} and "
+                f"{_start(other)}. Both files must hold the same texts in the same order."
+            )
+        yield Example(one, other)
 
 
 def require_predictions(keys: set[str], spans_key: str, source: str) -> None:

@@ -222,6 +222,8 @@ def test_limit_says_how_many(tmp_path: Path) -> None:
     found = write_docs(tmp_path / "found.spacy", *[make_doc(TEXT) for _ in range(3)])
     assert render(found, tmp_path / "out.html", "--limit", 2).exit_code == 0
     assert len(Page((tmp_path / "out.html").read_text(encoding="utf8")).rows) == 2
+    two = write_docs(tmp_path / "two.spacy", *[make_doc(TEXT) for _ in range(2)])
+    assert render(found, two, tmp_path / "out.html", "--limit", 2).exit_code == 0
 
 
 def test_no_more_texts_are_read_than_the_limit(model: Path, tmp_path: Path) -> None:
@@ -242,8 +244,11 @@ def test_no_more_texts_are_read_than_the_limit(model: Path, tmp_path: Path) -> N
         (["none", "text.txt", "out.html"], "Can't find model"),
         (["text.spacy", "out.html"], "not a whole .spacy file"),
         (["unnamed.spacy", "out.html"], "not a whole .spacy file"),
-        (["found.spacy", "two.spacy", "out.html"], "has 1 documents, but"),
-        (["found.spacy", "other.spacy", "out.html"], "document 1 of found.spacy has another text"),
+        (
+            ["found.spacy", "two.spacy", "out.html"],
+            "Document 2 of found.spacy is not that of two.spacy: no document",
+        ),
+        (["found.spacy", "other.spacy", "out.html"], "Document 1 of found.spacy is not that of"),
         (["found.spacy", "out.pdf"], "should be a .html file"),
         (["found.spacy", "a.txt", "b.txt", "out.html"], "there are 3 paths"),
         (["empty.spacy", "out.html"], "has no documents"),
