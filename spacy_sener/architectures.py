@@ -88,7 +88,8 @@ def build_sener_v1(
     The defaults are for a small encoder and spaCy's default optimizer.
 
     span_window: largest distance between the ends of a span in the table, in tokens. hidden_size,
-    span_size: widths of a token as an end of a span, and of a span. depth: BiSPA blocks. columns:
+    span_size: widths of a token as an end of a span, and of a span. depth: BiSPA blocks.
+    token_dropout, span_dropout: of the vectors of tokens, and of those of spans. columns:
     "paper", or "released" for published checkpoints. average: what is averaged over the two
     triangles.
     masking: share of the tokens hidden in training. mixed_precision: compute in bfloat16.

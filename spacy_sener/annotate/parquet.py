@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from ..corpora import files
+from ..corpora.records import ID_KEYS
 from ..extensions import LABELS
 from .parquet_pages import BYTES_OF_A_VALUE, largest_pages
 
-ID_KEYS = ("doc_id", "id")
 NO_JSON = (UUID, Decimal, date, time, timedelta)
 """Types of names that become text."""
 BATCH, BATCH_BYTES = 256, 1 << 26

@@ -20,14 +20,13 @@ from thinc.util import get_torch_default_device
 
 from ..corpora.asked_labels import read_labels
 from ..corpora.jsonl import required
-from ..corpora.records import check_id
+from ..corpora.records import check_id, id_of
 from ..corpora.report import Report
 from ..corpora.unique_keys import unique_keys
 from ..extensions import LABELS
 from ..gpus import OptionError, gpu_error
 from ..scores import span_scores
 from .documents import Fields, Item, Unreadable
-from .parquet import ID_KEYS
 
 MAX_MESSAGE = 2000  # characters
 
@@ -244,7 +243,7 @@ def _fields(item: Item) -> Fields:
 
 def _doc_id(fields: Fields, place: str) -> Any:
     """Its `doc_id` or `id`, or else its place."""
-    doc_id = next((fields[key] for key in ID_KEYS if fields.get(key) is not None), place)
+    doc_id = id_of(fields, place)
     check_id(doc_id)
     if isinstance(doc_id, float) and not math.isfinite(doc_id):
         raise ValueError(f"a document's name should be a finite number, but is {doc_id}")

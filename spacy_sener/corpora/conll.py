@@ -103,7 +103,7 @@ class Document:
 
 
 def read_conll(path: Path, report: Report) -> Iterator[WordsRecord]:
-    """The documents of a file, one by one. It is read twice: first to find the columns of tags."""
+    """The documents of a file, one by one. It is read before, too: to find the columns of tags."""
     layout = _find_layout(path, report)
     for document in _documents(path, layout):
         items = list(_items(document, layout, report))

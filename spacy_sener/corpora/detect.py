@@ -42,7 +42,7 @@ def detect_format(path: Path) -> str:
     with open_text(path) as file:
         head = file.read(HEAD).lstrip()
     if head.startswith(("{", "[")) and not _begins_with_tagged(head):
-        return "jsonl" if PAIR.match(head) else _json_format(path)
+        return "jsonl" if PAIR.match(head) else _json_format(path, is_list=head.startswith("["))
     if head.startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno"
     if head.startswith("<") and "xmi:XMI" in head:
@@ -92,11 +92,9 @@ def _has_annotations(text: Path) -> bool:
     return any(plain_path(file).name in names for file in text.parent.iterdir())
 
 
-def _json_format(path: Path) -> str:
-    keys = top_level_keys(path)
-    is_list = next(keys)[1] == "["
+def _json_format(path: Path, *, is_list: bool) -> str:
     seen = {}
-    for key, value_begins_with in keys:
+    for key, value_begins_with in top_level_keys(path):
         if key.startswith("%"):
             return "uima"
         if key == "data" and value_begins_with == "[":

@@ -20,7 +20,7 @@ from ..prompts import HEAD_END
 from ..scores import span_scores
 from .asked_labels import AskedLabels, joined, read_labels
 from .json_lists import json_list
-from .jsonl import Fields, read_fields, required, required_words
+from .jsonl import Fields, count_unread, read_fields, required, required_words
 from .records import Record, WordsRecord
 from .report import Report
 
@@ -41,8 +41,7 @@ def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> WordsR
     words = required_words(fields, "tokenized_text")
     place = f"{doc_id} ({where})"
     items = list(_items(required(fields, "ner", list, "a list"), report, place))
-    relations = fields.get("relations")
-    report.add_unread("relations", len(relations) if isinstance(relations, list) else 0)
+    count_unread(fields, {"relations": "relations"}, report)
     return WordsRecord(doc_id, where, words, items, _asked(fields, items, report, place))
 
 

@@ -46,12 +46,10 @@ def json_list(path: Path, *, key: str | None = None) -> Iterator[tuple[str, Any]
 def top_level_keys(path: Path) -> Iterator[tuple[str, str]]:
     """The keys of the object that a JSON file is, or begins with if it is a list of objects.
 
-    With each key comes the first character of its value; with "", before all, that of the file. No
-    more is read than is asked for.
+    With each key comes the first character of its value. No more is read than is asked for.
     """
     with open_text(path) as file:
         text = JsonText(path, file)
-        yield "", text.peek()
         if text.peek() == "[":
             text.expect("[")
         if text.peek() == "{":

@@ -18,7 +18,7 @@ from ..extensions import LABELS
 from .asked_labels import read_labels
 from .files import numbered_lines
 from .json_lists import json_list
-from .records import Reader, Record, TextRecord, WordsRecord
+from .records import Reader, Record, TextRecord, WordsRecord, id_of
 from .report import Report
 from .unique_keys import unique_keys
 
@@ -30,11 +30,11 @@ Parser = Callable[[Fields, Any, str], Record | None]
 ITEM_KEYS = ("spans", "entities", "label", "labels")
 # The answers of Prodigy that are no gold; others under that name may be anybody's.
 PRODIGY_REFUSED = ("reject", "ignore")
-# What else records hold, by the name in the report.
+# What else records hold, with the name for the report.
 UNREAD = {"relations": "relations", "Comments": "comments", "comments": "comments", "cats": "cats"}
 
 
-def read_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]:
+def read_jsonl(path: Path, *, parse: Parser) -> Iterator[Record]:
     """The records of a file of JSON lines; blank lines are skipped.
 
     The document's name is the record's `doc_id` or `id`, or else its place in the file.
@@ -56,8 +56,8 @@ def read_fields(path: Path, fields: Any, where: str, parse: Parser) -> Iterator[
     try:
         if not isinstance(fields, dict):
             raise ValueError(f"expected a JSON object, but found {type(fields).__name__}")
-        named = (fields[key] for key in ("doc_id", "id") if fields.get(key) is not None)
-        record = parse(fields, next(named, f"{path.name}:{where.split()[1].strip(',')}"), where)
+        place = f"{path.name}:{where.split()[1].strip(',')}"
+        record = parse(fields, id_of(fields, place), where)
     except ValueError as error:
         raise ValueError(f"{path}, {where}: {error}") from error
     if record is not None:
@@ -66,7 +66,7 @@ def read_fields(path: Path, fields: Any, where: str, parse: Parser) -> Iterator[
 
 def read_accepted_jsonl(path: Path, report: Report, *, parse: Parser) -> Iterator[Record]:
     """Records of these kinds, one a line; `parse_accepted` tells which are left out."""
-    yield from read_jsonl(path, report, parse=partial(parse_accepted, parse=parse, report=report))
+    yield from read_jsonl(path, parse=partial(parse_accepted, parse=parse, report=report))
 
 
 def read_any_json(path: Path, report: Report) -> Iterator[Record]:
@@ -86,9 +86,7 @@ def parse_accepted(
     if fields.get("answer") in PRODIGY_REFUSED:
         report.add_problem("rejected", f"{doc_id} ({where})", fields)
         return None
-    for key, kind in UNREAD.items():
-        unread = fields.get(key)
-        report.add_unread(kind, len(unread) if isinstance(unread, list | dict) else 0)
+    count_unread(fields, UNREAD, report)
     for key in ITEM_KEYS:
         others = fields.get(key)
         if key != _items_key(fields) and isinstance(others, list) and others:
@@ -132,6 +130,13 @@ def parse_words(fields: Fields, doc_id: Any, where: str) -> WordsRecord:
     """`{"text": [words], "entity": [[start, end, [words], label], ...]}`, in words."""
     words = required_words(fields, "text")
     return WordsRecord(doc_id, where, words, required(fields, "entity", list, "a list"))
+
+
+def count_unread(fields: Fields, names: Mapping[str, str], report: Report) -> None:
+    """Count in the report what a record has under these keys, by their names there."""
+    for key, name in names.items():
+        unread = fields.get(key)
+        report.add_unread(name, len(unread) if isinstance(unread, list | dict) else 0)
 
 
 def required(fields: Any, key: str, kind: type, description: str) -> Any:

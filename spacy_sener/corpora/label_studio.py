@@ -26,8 +26,7 @@ from .label_studio_texts import (
 from .offsets import same_text
 from .records import Record, TextRecord
 from .report import Report
-
-FIRST_ASTRAL = 0x10000  # from here on, a character is two UTF-16 units
+from .utf16 import in_characters, surrogate_pairs
 
 
 def read_label_studio(path: Path, report: Report) -> Iterator[Record]:
@@ -139,10 +138,8 @@ def _region_items(region: Mapping[str, Any], score: Any) -> Iterator[dict[str, A
 
 def _in_characters(text: str, items: Sequence[Fields]) -> list[Fields]:
     """The items with offsets in characters, and listed texts as they stand there."""
-    if any(ord(character) >= FIRST_ASTRAL for character in text):
-        at = [at for at, character in enumerate(text) for _ in range(_n_units(character))]
-        at.append(len(text))
-        converted = [_converted(item, at) for item in items]
+    if pairs := surrogate_pairs(text):
+        converted = [_converted(item, pairs) for item in items]
         items = max(items, converted, key=partial(n_matches, text))
     return [_with_line_breaks(item, text) for item in items]
 
@@ -155,12 +152,8 @@ def _with_line_breaks(item: Fields, text: str) -> Fields:
     return item
 
 
-def _n_units(character: str) -> int:
-    return 1 + (ord(character) >= FIRST_ASTRAL)
-
-
-def _converted(item: Fields, at: Sequence[int]) -> Fields:
+def _converted(item: Fields, pairs: Sequence[int]) -> Fields:
     start, end = item.get("start"), item.get("end")
-    if type(start) is int and type(end) is int and 0 <= start < len(at) and 0 <= end < len(at):
-        return {**item, "start": at[start], "end": at[end]}
+    if type(start) is int and type(end) is int:
+        return {**item, "start": in_characters(start, pairs), "end": in_characters(end, pairs)}
     return item

@@ -16,7 +16,7 @@ from .corpus import to_annotate
 from .docbin import read_docbin
 from .files import files_below, plain_suffix, read_text
 from .jsonl import Fields, read_jsonl, required
-from .readers import doc_from_record
+from .readers import docs_from_records
 from .records import Record, TextRecord, WordsRecord
 from .report import Report
 
@@ -70,12 +70,8 @@ def _read_file(path: Path, nlp: Language) -> Iterator[Doc]:
     if plain_suffix(path) == ".txt":
         records = iter([TextRecord(path.name, str(path), read_text(path), [])])
     else:
-        records = read_jsonl(path, report, parse=partial(_parse, report=report))
-    for record in records:
-        try:
-            yield doc_from_record(nlp, record, spans_key="sc", report=report)
-        except ValueError as error:  # as in `readers.read_docs`
-            raise ValueError(f"{path}, {record.where}: {error}") from error
+        records = read_jsonl(path, parse=partial(_parse, report=report))
+    yield from docs_from_records(path, records, nlp, spans_key="sc", report=report)
 
 
 def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
@@ -51,7 +51,15 @@ def read_docs(
     if name == "spacy":
         yield from read_docbin(path, nlp.vocab, spans_key=spans_key, report=report)
         return
-    for record in READERS[name](path, report):
+    records = READERS[name](path, report)
+    yield from docs_from_records(path, records, nlp, spans_key=spans_key, report=report)
+
+
+def docs_from_records(
+    path: Path, records: Iterable[Record], nlp: Language, *, spans_key: str, report: Report
+) -> Iterator[Doc]:
+    """As `doc_from_record` builds them. Raises ValueError with their place in the file."""
+    for record in records:
         try:
             doc = doc_from_record(nlp, record, spans_key=spans_key, report=report)
         except ValueError as error:  # of spaCy, e.g. for half a surrogate pair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,15 @@ Record = TextRecord | WordsRecord
 # Raises ValueError with the file and the line for what is not of the format.
 Reader = Callable[[Path, Report], Iterator[Record]]
 
+ID_KEYS = ("doc_id", "id")
+"""Under which a record of named fields has its document's name, the first that there is."""
 # What spaCy stores as a whole number.
 MIN_ID, MAX_ID = -(2**63), 2**64 - 1
+
+
+def id_of(fields: Mapping[str, Any], default: str) -> Any:
+    """The document's name, as it is there, or else the default."""
+    return next((fields[key] for key in ID_KEYS if fields.get(key) is not None), default)
 
 
 def check_id(doc_id: Any) -> None:

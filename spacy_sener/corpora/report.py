@@ -135,5 +135,5 @@ def _shown(item: object) -> str:
         return "nested too deeply to be shown"
 
 
-def _shorten(text: str, width: int = 100) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
+def _shorten(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .jsonl import Fields, read_jsonl, required, required_words
+from .jsonl import Fields, count_unread, read_jsonl, required, required_words
 from .records import Record, WordsRecord
 from .report import Report
 
-# What else a paper holds, by the name in the report.
+# What else a paper holds, with the name for the report.
 UNREAD = {
-    "coreference clusters": "coref",
-    "n-ary relations": "n_ary_relations",
-    "methods within methods": "method_subrelations",
+    "coref": "coreference clusters",
+    "n_ary_relations": "n-ary relations",
+    "method_subrelations": "methods within methods",
 }
 
 
@@ -24,13 +24,11 @@ def read_scirex(path: Path, report: Report) -> Iterator[Record]:
 
     Sentences and sections (`[start, end]`) are not needed; clusters and relations are counted.
     """
-    yield from read_jsonl(path, report, parse=partial(_parse, report=report))
+    yield from read_jsonl(path, parse=partial(_parse, report=report))
 
 
 def _parse(fields: Fields, doc_id: Any, where: str, *, report: Report) -> WordsRecord:
     words = required_words(fields, "words")
     items = required(fields, "ner", list, "a list")
-    for kind, key in UNREAD.items():
-        if isinstance(fields.get(key), list | dict):
-            report.add_unread(kind, len(fields[key]))
+    count_unread(fields, UNREAD, report)
     return WordsRecord(doc_id, where, words, items)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .json_lists import json_list
-from .jsonl import Fields, required
+from .jsonl import Fields, count_unread, required
 from .records import Record, TextRecord
 from .report import Report
 
@@ -44,8 +44,7 @@ def _paragraphs(article: Any, where: str, report: Report) -> Iterator[TextRecord
 
 def _items(question: Any, title: Any, report: Report) -> Iterator[Any]:
     answers = required(question, "answers", list, "a list")
-    plausible = question.get("plausible_answers")
-    report.add_unread("plausible answers", len(plausible) if isinstance(plausible, list) else 0)
+    count_unread(question, {"plausible_answers": "plausible answers"}, report)
     label = _label(question, title)
     for answer in answers:
         yield _item(answer, label) if isinstance(answer, dict) else answer

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 OUTSIDE = frozenset({"O", "_"})
 PREFIXES = frozenset("BIEMSLU")
-# By the letter in front: it starts a span, ends one, or does both.
-BEGINS, LASTS, SINGLES = frozenset("BSU"), frozenset("EL"), frozenset("SU")
+# The letters in front that begin a span, and that end one.
+BEGINS, ENDS = frozenset("BSU"), frozenset("ELSU")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Scheme:
         if label != self._label:
             self.begins += prefix == "B"
             self.begins_left_out += prefix == "I"
-        self.has_ends |= prefix in LASTS or prefix in SINGLES
+        self.has_ends |= prefix in ENDS
         self._label = label
 
     @property
@@ -79,7 +79,7 @@ def spans_of_tags(
             open_span = None
         if label is not None and open_span is None:
             open_span = (position, label, prefix in BEGINS or scheme.is_iob1)
-        if label is not None and (prefix in LASTS or prefix in SINGLES):
+        if label is not None and prefix in ENDS:
             assert open_span is not None  # it goes on or has just begun
             yield TaggedSpan(open_span[0], position + 1, label, open_span[2])
             open_span = None

@@ -33,7 +33,7 @@ from .records import TextRecord
 from .report import Report
 
 if TYPE_CHECKING:
-    from cassis import Cas, View
+    from cassis import Cas
     from cassis.typesystem import FeatureStructure, Type, TypeSystem
 
 SUFFIXES = (".xmi", ".json", ".zip")
@@ -210,10 +210,10 @@ def _records(path: Path, cas: Cas, report: Report) -> Iterator[TextRecord]:
             raise ValueError(f"{path}: the view {view.sofa.sofaID} has annotations but no text")
         if text is not None:
             items = list(_items(structures, cas.typesystem, report))
-            yield TextRecord(_name(path, view, structures), f"view {view.sofa.sofaID}", text, items)
+            yield TextRecord(_name(path, structures), f"view {view.sofa.sofaID}", text, items)
 
 
-def _name(path: Path, view: View, structures: list[FeatureStructure]) -> str:
+def _name(path: Path, structures: list[FeatureStructure]) -> str:
     metadata = (structure for structure in structures if structure.type.name == METADATA)
     titles = (structure.documentTitle or structure.documentId for structure in metadata)
     return next(titles, None) or path.name

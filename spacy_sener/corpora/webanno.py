@@ -12,7 +12,6 @@ packages that do are on no index, or take one annotation for each token.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from .files import numbered_lines
 from .layers import has_spans, label_feature, short_name
 from .records import TextRecord
 from .report import Report
+from .utf16 import in_characters, surrogate_pairs
 
 FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.(\d+)\s*")
 LAYER = re.compile(r"#T_(SP|CH|RL)=([^|]*)(?:\|(.*))?")
@@ -178,11 +178,11 @@ class Document:
 
     def items(self) -> Iterator[dict[str, Any]]:
         """The annotations with offsets in characters."""
-        pairs = _surrogate_pairs("".join(self.text))
+        pairs = surrogate_pairs("".join(self.text))
         for annotation in self.annotations:
             yield {
-                "start": annotation.start - bisect_left(pairs, annotation.start),
-                "end": annotation.end - bisect_left(pairs, annotation.end),
+                "start": in_characters(annotation.start, pairs),
+                "end": in_characters(annotation.end, pairs),
                 "label": annotation.label,
                 "line": annotation.line,
                 "layer": annotation.layer.name,
@@ -261,9 +261,3 @@ def _unescape_text(text: str, minor: int) -> str:
     )
     # Characters of two UTF-16 units are escaped as two.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-
-
-def _surrogate_pairs(text: str) -> list[int]:
-    """Where, in UTF-16 units, the characters begin that take two of them."""
-    places = [place for place, character in enumerate(text) if character > "\uffff"]
-    return [place + before for before, place in enumerate(places)]

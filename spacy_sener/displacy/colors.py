@@ -63,8 +63,8 @@ def _other_colors(taken: list[str]) -> Iterator[str]:
 
 
 def _alike(color: str, other: str) -> bool:
-    """Whether two are nearly the same, as far as both are of the form #rrggbb."""
-    if len(color) != 7 or len(other) != 7 or other[0] != "#":
+    """Whether one of the palette and another are nearly the same, if that is a #rrggbb, too."""
+    if len(other) != 7 or other[0] != "#":
         return False
     channels = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
     return sum((one - two) ** 2 for one, two in channels) < ALIKE**2

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
 from spacy.scorer import PRFScore
 
+from ..matching import Key
 from ..scorer import BUCKETS, length_bucket
-from .judging import Cell, Judged
+from .judging import Judged
 
 RESAMPLES = 1000
 Item = TypeVar("Item")
@@ -38,15 +40,15 @@ class Accuracy:
         self.per_document.append((score.tp, score.fp, score.fn))
         _add(
             self.per_type,
-            _grouped(predicted, lambda key: key[2]),
-            _grouped(gold, lambda key: key[2]),
+            _grouped(predicted, attrgetter("label")),
+            _grouped(gold, attrgetter("label")),
         )
         _add(
             self.per_length,
             _grouped(predicted, lambda key: length_bucket(predicted[key].n_tokens)),
             _grouped(gold, lambda key: length_bucket(len(gold[key]))),
         )
-        nested = nested_cells(gold)
+        nested = nested_keys(gold)
         place = {key: "nested" if key in nested else "outermost" for key in gold}
         by_place = _grouped(gold, place.__getitem__)
         # Only recall: a predicted span has no place among the gold ones unless it is one of them.
@@ -100,20 +102,20 @@ def bootstrap(
     return {name: [low[i], high[i]] for i, name in enumerate("prf")}
 
 
-def nested_cells(cells: Iterable[Cell]) -> set[Cell]:
+def nested_keys(keys: Iterable[Key]) -> set[Key]:
     """Those that lie inside a longer one. Spans of equal ends do not lie in each other."""
     nested = set()
     before, farthest = -1, -1  # farthest end of the spans that start earlier
-    here = -1  # farthest end of those that start at the same token
-    for start, end, label in sorted(cells, key=lambda key: (key[0], -key[1])):
-        if start != before:
-            before, farthest, here = start, max(farthest, here), end
-        if end <= farthest or end < here:
-            nested.add((start, end, label))
+    here = -1  # farthest end of those that start at the same place
+    for key in sorted(keys, key=lambda key: (key.start, -key.end)):
+        if key.start != before:
+            before, farthest, here = key.start, max(farthest, here), key.end
+        if key.end <= farthest or key.end < here:
+            nested.add(key)
     return nested
 
 
-def _count(predicted: set[Cell], gold: set[Cell]) -> PRFScore:
+def _count(predicted: set[Key], gold: set[Key]) -> PRFScore:
     score = PRFScore()
     score.score_set(predicted, gold)
     return score
@@ -128,8 +130,8 @@ def _grouped(items: Iterable[Item], group: Callable[[Item], str]) -> dict[str, s
 
 def _add(
     scores: defaultdict[str, PRFScore],
-    predicted: dict[str, set[Cell]],
-    gold: dict[str, set[Cell]],
+    predicted: dict[str, set[Key]],
+    gold: dict[str, set[Key]],
 ) -> None:
     for name in predicted.keys() | gold.keys():
         scores[name] += _count(predicted.get(name, set()), gold.get(name, set()))

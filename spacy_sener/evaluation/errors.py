@@ -8,9 +8,9 @@ from typing import Any
 
 from spacy.tokens import Span
 
-from ..matching import VERDICTS, Match
+from ..matching import VERDICTS, Match, key_of
 from ..scorer import BUCKETS, length_bucket
-from .judging import Judged, cell
+from .judging import Judged
 
 ERRORS = tuple(verdict for verdict in VERDICTS if verdict != "found")
 SNIPPET = 90  # characters
@@ -74,7 +74,7 @@ class Errors:
         if gold is not None:
             self.counts[gold.label_, length_bucket(len(gold)), match.verdict] += 1
         elif predicted is not None:
-            n_tokens = judged.predicted[cell(predicted)].n_tokens
+            n_tokens = judged.predicted[key_of(predicted)].n_tokens
             self.counts[predicted.label_, length_bucket(n_tokens), match.verdict] += 1
         if gold is None or predicted is None:
             return
@@ -116,7 +116,7 @@ def _badness(match: Match, judged: Judged) -> float:
     gold, predicted = match.gold, match.predicted
     if gold is None or match.verdict == "type":
         assert predicted is not None
-        return judged.predicted[cell(predicted)].score or 0.0
+        return judged.predicted[key_of(predicted)].score or 0.0
     if predicted is None:
         return len(gold)
     return abs(gold.start - predicted.start) + abs(gold.end - predicted.end)
@@ -127,7 +127,7 @@ def _example(match: Match, judged: Judged) -> dict[str, Any]:
     assert one is not None
     doc_id = judged.doc.user_data.get("doc_id")
     # A missed span may be among the candidates, with a score below the threshold.
-    candidate = judged.candidates.get(cell(one if match.predicted is None else match.predicted))
+    candidate = judged.candidates.get(key_of(one if match.predicted is None else match.predicted))
     return {
         "doc_id": None if doc_id is None else str(doc_id),
         "document": judged.number,

@@ -9,11 +9,8 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..matching import Match, match_spans
+from ..matching import Key, Match, key_of, match_spans
 from ..scores import span_scores
-
-Cell = tuple[int, int, str]
-"""What makes two spans of one document the same: first token, token after the last, label."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,16 @@ class Judged:
     gold: annotated spans, each once.
     candidates: predicted spans down to the lowest score of the run, each once.
     predicted: those of them that the pipeline gives at its own threshold.
+    matches: gold and predicted spans, paired.
     n_unaligned: spans that the pipeline gives at its own threshold, and whose ends fall inside gold
         tokens. spaCy's scorer leaves them out.
     """
 
     example: Example
     number: int
-    gold: dict[Cell, Span]
-    candidates: dict[Cell, Predicted]
-    predicted: dict[Cell, Predicted]
+    gold: dict[Key, Span]
+    candidates: dict[Key, Predicted]
+    predicted: dict[Key, Predicted]
     matches: list[Match]
     n_unaligned: int
 
@@ -64,7 +62,7 @@ def judge(example: Example, number: int, *, spans_key: str, threshold: float | N
     Raises ValueError if the number of scores is not that of the spans.
     """
     group = example.reference.spans.get(spans_key, [])
-    gold = {cell(span): span for span in group}
+    gold = {key_of(span): span for span in group}
     candidates, n_unaligned = _candidates(example, spans_key, threshold)
     predicted = {key: each for key, each in candidates.items() if reaches(each.score, threshold)}
     return Judged(
@@ -76,11 +74,6 @@ def judge(example: Example, number: int, *, spans_key: str, threshold: float | N
         matches=match_spans(gold.values(), [each.span for each in predicted.values()]),
         n_unaligned=n_unaligned,
     )
-
-
-def cell(span: Span) -> Cell:
-    """The span's place and label."""
-    return span.start, span.end, span.label_
 
 
 def reaches(score: float | None, threshold: float | None) -> bool:
@@ -115,7 +108,7 @@ def _letters(span: Span) -> str:
 
 def _candidates(
     example: Example, spans_key: str, threshold: float | None
-) -> tuple[dict[Cell, Predicted], int]:
+) -> tuple[dict[Key, Predicted], int]:
     """Predicted spans at gold tokens, and how many that reach the threshold have no place there."""
     if spans_key not in example.predicted.spans:
         return {}, 0
@@ -123,11 +116,11 @@ def _candidates(
     spans, scores = list(group), span_scores(group)
     rank = [-np.inf if score is None else score for score in scores]
     places = align(spans, example.reference, example.alignment.x2y)
-    found: dict[Cell, Predicted] = {}
+    found: dict[Key, Predicted] = {}
     # The best of equal spans comes last, and stays.
     for i in sorted(places, key=rank.__getitem__):
         start, end = places[i]
         span = Span(example.reference, start, end, label=spans[i].label_)
-        found[cell(span)] = Predicted(span, len(spans[i]), scores[i])
+        found[key_of(span)] = Predicted(span, len(spans[i]), scores[i])
     lost = [i for i in range(len(spans)) if i not in places and reaches(scores[i], threshold)]
     return found, len(lost)

@@ -7,6 +7,7 @@ last three being numbers of spans.
     version        1
     name           of the method; reports of one name are runs of it, with other seeds
     model, data    as they were given
+    labels         those that predictions can have, as far as that is known
     spans_key      key of doc.spans
     threshold      lowest score of a span that is counted; null: all are
     lowest_score   lowest score that "calibration" and "curve" see; null: not known
@@ -119,7 +120,6 @@ def evaluate(
 
 def write_report(report: dict[str, Any], folder: Path) -> bool:
     """Write `report.json`, `report.md` and the plots. False: matplotlib is missing, no plots."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     with create_text(folder / FILE_NAME) as file:
         file.write(text + "\n")

@@ -49,13 +49,13 @@ from .checks import (
 )
 from .finder import as_docs
 from .groups import found_in_task, span_group
-from .safe_pipe import SafePipe
+from .span_pipe import SpanPipe
 
 OVERLAPS = ("nested", "flat", "any")
 MIN_PIECES = 16  # of a window: half for the prompt
 
 
-class GLiNERMultitask(SafePipe):
+class GLiNERMultitask(SpanPipe):
     """Find spans of labels that are named in plain words, and write them with their scores.
 
     model (Model[Sequence[tuple[Doc, Prompt]], MarkedBatch]): Gives the marks of words.

@@ -42,10 +42,10 @@ from .checks import (
     require_initialized,
 )
 from .groups import span_group
-from .safe_pipe import SafePipe
+from .span_pipe import SpanPipe
 
 
-class SeNER(SafePipe):
+class SeNER(SpanPipe):
     """Find spans of any label and length, nested ones included, and write them with their scores.
 
     model (Model[Sequence[Doc], Any]): Gives the span tables of the documents; see `SpanModel`.

@@ -32,7 +32,7 @@ from thinc.api import Optimizer, fix_random_seed
 
 from ..corpora.files import folder_alone, folder_replaced_whole, restore_folder
 from ..optimizers import AdamW
-from ..pipeline.safe_pipe import SafePipe
+from ..pipeline.span_pipe import SpanPipe
 from .optimizer_state import ResumeError
 from .progress import Progress, Saved
 from .random_state import random_state, set_random_state
@@ -98,7 +98,7 @@ def train(
     writer = _Writer(nlp, output_path, settings, progress)
     with nlp.select_pipes(disable=settings["frozen_components"]):
         for _, pipe in nlp.pipeline:
-            if isinstance(pipe, SafePipe):  # one that is sourced was not initialized
+            if isinstance(pipe, SpanPipe):  # one that is sourced was not initialized
                 pipe.warn_unscored(nlp)
         log_step, finish_log = settings["logger"](nlp, sys.stdout, sys.stderr)
     try:
@@ -194,7 +194,7 @@ def _checked(dev_corpus: Reader, settings: dict[str, Any]) -> Reader:
 
     def read(nlp: Language) -> list[Example]:
         examples = list(dev_corpus(nlp))
-        pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, SafePipe)]
+        pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, SpanPipe)]
         for key in {pipe.key for pipe in pipes}:
             is_scored = settings["score_weights"].get(f"spans_{key}_f")
             if is_scored and not any(each.reference.spans.get(key) for each in examples):

@@ -182,7 +182,7 @@ def test_texts_may_be_longer_than_spacys_limit(model: Path, tmp_path: Path) -> N
     records = [{"text": path.read_text(), "spans": []}, {"text": text, "spans": []}]
     (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, records)))
     result = render(found, tmp_path / "gold.jsonl", tmp_path / "out.html")
-    assert "document 1 of" in said(result), "both are read"
+    assert "Document 1 of" in said(result), "the gold one is read"
 
 
 def test_code_of_a_pipeline_is_imported(model: Path, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_sener.evaluation.accuracy import RESAMPLES, bootstrap, nested_cells
+from spacy_sener.evaluation.accuracy import RESAMPLES, bootstrap, nested_keys
 from spacy_sener.evaluation.errors import snippet
-from spacy_sener.matching import VERDICTS
+from spacy_sener.matching import VERDICTS, Key
 from spacy_sener.scorer import score_spans
 
 GOLD = [
@@ -339,13 +339,13 @@ def test_counts_add_up(data: list[tuple[Spans, Any]], threshold: float) -> None:
 
 @given(spans)
 def test_nested_ones_are_those_inside_longer_ones(given_spans: Spans) -> None:
-    cells = set(given_spans)
+    keys = {Key(*span) for span in given_spans}
     expected = {
         one
-        for one in cells
-        if any(o[0] <= one[0] and one[1] <= o[1] and o[:2] != one[:2] for o in cells)
+        for one in keys
+        if any(o[0] <= one[0] and one[1] <= o[1] and o[:2] != one[:2] for o in keys)
     }
-    assert nested_cells(cells) == expected
+    assert nested_keys(keys) == expected
 
 
 def test_intervals_hold_95_percent_of_the_samples() -> None:

@@ -1,4 +1,4 @@
-"""What both components do where something goes wrong: a document, the memory, or a file."""
+"""What both components have in common: their key, and what they do where something goes wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SAVED = ("cfg", "model")
 """The files of a saved component that have checksums."""
 
 
-class SafePipe(TrainablePipe):
+class SpanPipe(TrainablePipe):
     """A component whose `cfg` has labels, and whose model knows how many pieces a window has."""
 
     cfg: dict[str, Any]
@@ -82,7 +82,7 @@ class SafePipe(TrainablePipe):
             super().to_disk(part, exclude=exclude)
             write_sums(part, SAVED, target=Path(path))
 
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SafePipe:
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SpanPipe:
         """Load what `to_disk` wrote. What the config says of the model stays as it is.
 
         Raises ValueError or OSError if a file is damaged or gone, or not the one that was saved,
@@ -103,7 +103,7 @@ class SafePipe(TrainablePipe):
             check_positions(self)
         return self
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SafePipe:
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SpanPipe:
         """Load what `to_bytes` gave, `max_pieces` included.
 
         Raises ValueError if it is damaged. The component is then as it was.
