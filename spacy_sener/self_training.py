@@ -21,7 +21,7 @@ from spacy.util import fix_random_seed
 from thinc.api import Model
 from tqdm import tqdm
 
-from .corpora.corpus import same_tokens
+from .corpora.copies import same_tokens
 from .corpora.segments import cut
 from .evaluation.judging import reaches
 from .evaluation.predictions import changed

@@ -11,7 +11,7 @@ import srsly
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_sener.corpora.corpus import same_tokens
+from spacy_sener.corpora.copies import same_tokens
 from spacy_sener.corpora.readers import READERS, doc_from_record
 from spacy_sener.corpora.records import Record
 from spacy_sener.corpora.report import Report

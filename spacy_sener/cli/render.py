@@ -18,7 +18,7 @@ from spacy.util import load_model
 from tqdm import tqdm
 
 from ..corpora import brat
-from ..corpora.corpus import to_annotate
+from ..corpora.copies import to_annotate
 from ..corpora.detect import detect_format
 from ..corpora.docbin import load_docs
 from ..corpora.files import create_text, files_below, plain_suffix

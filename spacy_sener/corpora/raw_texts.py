@@ -12,13 +12,13 @@ from spacy.tokens import Doc
 
 from ..extensions import LABELS
 from .asked_labels import read_labels
-from .corpus import to_annotate
-from .docbin import read_docbin
+from .copies import to_annotate
 from .files import files_below, plain_suffix, read_text
 from .jsonl import Fields, read_jsonl, required
 from .readers import docs_from_records
 from .records import Record, TextRecord, WordsRecord
 from .report import Report
+from .spacy_format import read_docbin
 
 SUFFIXES = (".txt", ".jsonl", ".spacy")
 # Where the text of a record is, the first that there is, as `jsonl.parse_any` has it.

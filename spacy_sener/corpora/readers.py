@@ -11,10 +11,10 @@ from spacy.tokens import Doc
 from ..extensions import LABELS
 from . import brat, conll, gliner, jsonl, label_studio, scirex, squad, uima, webanno
 from .detect import FOLDER_FORMATS, detect_format
-from .docbin import read_docbin
 from .offsets import doc_from_offsets
 from .records import Reader, Record, TextRecord, check_id
 from .report import Report
+from .spacy_format import read_docbin
 from .words import doc_from_words
 
 READERS: dict[str, Reader] = {

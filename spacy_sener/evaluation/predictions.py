@@ -19,7 +19,7 @@ from spacy.training import Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 
-from ..corpora.corpus import same_tokens
+from ..corpora.copies import same_tokens
 from ..corpora.docbin import (
     damage_named,
     load_docbin,
