@@ -13,6 +13,7 @@ from .attention_pattern import AttentionKind, AttentionPattern, attention_patter
 from .families import Inputs, family_of
 from .layers import keep_freed_memory
 from .lora import LoRA, add_lora
+from .modernbert_config import adapt_modernbert
 from .position_table import enlarge_config, position_capacity, tile_positions
 from .pretrained import build_model, load_config, load_model
 
@@ -191,9 +192,11 @@ class ArrowEncoder(nn.Module):
 
 
 def _own_config(config: PretrainedConfig, settings: EncoderSettings) -> PretrainedConfig:
-    """A copy with the settings' dropout."""
+    """A copy with the settings' dropout, which all versions of transformers read alike."""
     dropouts = family_of(config).dropouts
     config = copy.deepcopy(config)
+    if config.model_type == "modernbert":
+        adapt_modernbert(config)
     if settings.dropout is not None:
         rates: dict[str, Any] = dict.fromkeys(dropouts, settings.dropout)
         config.update(rates)
