@@ -26,6 +26,8 @@ from torch.utils.checkpoint import checkpoint
 from .optimizers import AdamW, TorchKey
 from .weights import Spec, build_shape, check_weights, dump, fingerprint, read
 
+MAX_BYTES = 4_294_000_000
+"""Of weights: msgpack, in which spaCy saves them, has 32 bits for their number."""
 BASE = "base"
 """In a spec: where `build` loads weights from."""
 LEFT_OUT = "left_out"
@@ -71,7 +73,7 @@ class TorchShim(Shim):
         save_frozen: bool = True,
     ) -> None:
         super().__init__(None)
-        self.build = build
+        self._build = build
         self.spec: Spec = {}
         if not 0 <= encoder_rate <= 1:
             raise ValueError(
@@ -111,6 +113,15 @@ class TorchShim(Shim):
         copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
         return copied
 
+    def build(self, spec: Spec) -> nn.Module:
+        """A module from such data, in float32 whatever other libraries made the default."""
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return self._build(spec)
+        finally:
+            torch.set_default_dtype(default)
+
     @property
     def module(self) -> nn.Module:
         """The torch module. Raises ValueError before it is built or loaded."""
@@ -134,7 +145,17 @@ class TorchShim(Shim):
             state.update({name: moment.to(device) for name, moment in state.items()})
 
     def set_module(self, module: nn.Module, spec: Spec) -> None:
-        """Take a module, and the data from which `build` makes one of the same shape."""
+        """Take a module, and the data from which `build` makes one of the same shape.
+
+        Raises ValueError for more weights than a file of spaCy's can hold.
+        """
+        n_bytes = sum(p.nbytes for p in module.parameters() if p.requires_grad or self.save_frozen)
+        if n_bytes > MAX_BYTES:
+            raise ValueError(
+                f"The model has {n_bytes / 1e9:.1f} GB of weights to save, and spaCy's files hold "
+                f"{MAX_BYTES / 1e9:.1f} at most. Set save_encoder = false, with LoRA, or take a "
+                "smaller encoder."
+            )
         _mind_forks()
         self._model = module.to(_device())
         self.spec = spec
@@ -154,6 +175,7 @@ class TorchShim(Shim):
         with torch.inference_mode(), self._autocast():
             parts = module.stream(*self._to_device(inputs), **options)
         while True:
+            module.eval()  # again, as the caller may train between two parts
             # Not around the loop: what the caller does with a part is not for us to change.
             with torch.inference_mode(), self._autocast():
                 part = next(parts, None)
@@ -168,7 +190,8 @@ class TorchShim(Shim):
 
         The callback takes d_answer, of the same shape, adds to the gradients of the parameters and
         gives those of the inputs. With `keep_nothing` it runs the forward pass again, in place of
-        the activations; a module that recomputes runs it a third time then, layer by layer.
+        the activations; a module that recomputes runs it a third time then, layer by layer. Where
+        it fails, no gradients are left.
         """
         module = self.module
         module.train()
@@ -182,7 +205,11 @@ class TorchShim(Shim):
 
         def backprop(d_output: Any) -> list[Tensor | None]:
             module.train()  # what is computed again must draw its dropout again
-            torch.autograd.backward(output, d_output)
+            try:
+                torch.autograd.backward(output, d_output)
+            except BaseException:  # what is there of this update must not go into the next
+                module.zero_grad(set_to_none=True)
+                raise
             return [tensor.grad for tensor in inputs]
 
         if isinstance(output, Tensor):
@@ -192,7 +219,7 @@ class TorchShim(Shim):
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the weights with the gradients gathered so far, and clear these.
 
-        Raises ValueError, and changes nothing, if AdamW meets gradients of no finite norm.
+        Raises ValueError, and changes nothing, for gradients of no finite norm.
         """
         params = {name: p for name, p in self.module.named_parameters() if p.grad is not None}
         try:
@@ -295,12 +322,7 @@ class TorchShim(Shim):
             group["lr"] = optimizer.learn_rate
             if group["encoder"]:
                 group["lr"] *= optimizer.encoder_scale
-        norm = nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
-        if not norm.isfinite():
-            raise ValueError(
-                f"The gradients of a component have a norm of {float(norm)}, so no weight of it "
-                "was changed. Lower the learning rates, or set mixed_precision to false."
-            )
+        _require_finite(nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip))
         torch_adamw.step()
         optimizer.note_update(self.id)
         if optimizer.averages is not None:
@@ -332,6 +354,7 @@ class TorchShim(Shim):
         return self.encoder_prefix is not None and name.startswith(self.encoder_prefix)
 
     def _step_thinc(self, optimizer: Optimizer, params: dict[str, nn.Parameter]) -> None:
+        _require_finite(nn.utils.get_total_norm([p.grad for p in params.values()]))  # type: ignore[misc]  # there are some
         last = next(reversed(params), None)
         for name, p in params.items():
             # thinc has no arrays without dimensions, hence the flat view.
@@ -365,6 +388,14 @@ def _update_average(averages: dict[Any, Tensor], key: Any, weights: Tensor, n: i
     """As thinc averages: over all updates at first, over the last 10,000 in the long run."""
     average = averages.setdefault(key, torch.zeros_like(weights))
     average.lerp_(weights, 1 - min((1 + n) / (10 + n), 0.9999))
+
+
+def _require_finite(norm: Tensor) -> None:
+    if not norm.isfinite():
+        raise ValueError(
+            f"The gradients of a component have a norm of {float(norm)}, so no weight of it was "
+            "changed. Lower the learning rates, or set mixed_precision to false."
+        )
 
 
 def _as_xp(tensor: Tensor) -> FloatsXd:

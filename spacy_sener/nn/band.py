@@ -121,7 +121,7 @@ class _View(torch.autograd.Function):
         ctx: Any, tensor: Tensor, shape: Sequence[int], stride: Sequence[int], offset: int
     ) -> Tensor:
         ctx.whole, ctx.view = tensor.shape, (shape, stride, offset)
-        return tensor.as_strided(*ctx.view)
+        return tensor.as_strided(shape, stride, tensor.storage_offset() + offset)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -96,7 +96,8 @@ def band_logits(marks: Tensor, begin: int, end: int, window: int) -> Tensor:
     starts, ends, insides = F.pad(around, (0, 0, 0, 0, *missing)).unbind(2)
     # A sum over what lies between is a difference of sums, one half of which goes to either end.
     crossed = _sums(_breaks(starts, ends))[:, :-1]
-    starts, ends = ((x + y).to(marks.dtype) for x, y in ((starts, crossed), (ends, -crossed)))
+    # They stay double until they have met: each by itself is as large as the sum so far.
+    starts, ends = starts + crossed, ends - crossed
     sums = _sums(insides)  # of the tokens before each, from `window` before the first row
     n_rows, size = end - begin, torch.arange(1, window + 2, device=marks.device)
 
@@ -109,12 +110,13 @@ def band_logits(marks: Tensor, begin: int, end: int, window: int) -> Tensor:
     # To the right of the diagonal, and on it, the row is the span's first token; to the left its
     # last.
     right = own_start + ahead(ends, 0, window + 1)
-    right = right + ((ahead(sums, 1, window + 1) - before) / size).to(marks.dtype)
+    right += (ahead(sums, 1, window + 1) - before).div_(size)
+    right = right.to(marks.dtype)
     if not window:
         return right.transpose(2, 3)
     left = own_end + ahead(starts, -window, window)
-    left = left + ((after - ahead(sums, -window, window)) / size[1:].flip(0)).to(marks.dtype)
-    return torch.cat([left, right], dim=-1).transpose(2, 3)
+    left += (after - ahead(sums, -window, window)).div_(size[1:].flip(0))
+    return torch.cat([left.to(marks.dtype), right], dim=-1).transpose(2, 3)
 
 
 def pair_logits(evidence: Evidence, text: int, starts: Tensor, ends: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ and the rows and columns of the pieces that are global ([CLS], or a prompt).
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,6 +25,8 @@ from .attention_pattern import AttentionPattern
 # Columns that keep the rows of "p2c" from lying a power of two apart, where they'd evict each
 # other from the cache.
 PADDING = 16
+FARTHEST = 1 << 30
+"""Pieces: more than any text has."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,14 @@ class RelativePositions:
         """The row of distance 0, half the number of rows."""
         return self.buckets if self.buckets > 0 else self.max_distance
 
-    @property
+    @cached_property
     def end(self) -> int:
-        """Distances from here on, on either side, share the first or the last row."""
-        return max(self.buckets, self.max_distance)
+        """Distances from here on share a row, on either side one."""
+        either, end = torch.tensor([-1, 1]), max(self.buckets, self.max_distance)
+        # With an odd number of buckets it may be further out than where the buckets should end.
+        while not torch.equal(self.rows(either * end), self.rows(either * FARTHEST)):
+            end *= 2
+        return end
 
     def rows(self, distance: Tensor) -> Tensor:
         """Rows of the table for distances q - j, of any shape (int64).

@@ -39,6 +39,11 @@ def test_transpose_swaps_the_ends_of_every_cell(n_tokens: int, window: int) -> N
             assert torch.equal(turned[:, i, window + j - i], swapped)
 
 
+def test_transpose_of_one_text_of_several() -> None:
+    cells = numbered(5, 0)
+    assert torch.equal(band.transpose(None, cells[1:], None), cells[1:])
+
+
 @pytest.mark.parametrize(("n_tokens", "window"), [(1, 3), (3, 6), (7, 3), (20, 2)])
 def test_cells_of_missing_rows_are_zero(n_tokens: int, window: int) -> None:
     turned = band.transpose(None, numbered(n_tokens, window), None)

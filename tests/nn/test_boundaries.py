@@ -214,6 +214,17 @@ def test_random_texts_in_single_precision_agree_with_double() -> None:
     torch.testing.assert_close(single.double(), double, atol=2e-5, rtol=0)
 
 
+def test_a_cell_is_the_same_in_whatever_strip_it_is_read() -> None:
+    """Though all tokens look like ends, so that what is summed from the strip's start is large."""
+    marks = read(make_evidence(1, 4000)).marks + 8
+    double, single = (band_logits(x, 0, 4000, 64) for x in (marks, marks.float()))
+    near = double.abs() < 30
+    assert near.any()
+    torch.testing.assert_close(single.double()[near], double[near], atol=1e-5, rtol=0)
+    later = band_logits(marks.float(), 3000, 4000, 64)
+    torch.testing.assert_close(later, single[:, 3000:], atol=1e-5, rtol=1e-6)
+
+
 def test_half_precision_around_it_takes_no_digits() -> None:
     evidence, tokens = read(make_evidence(1, 20).float()), torch.arange(20)
     exact = pair_logits(evidence, 0, tokens, tokens)

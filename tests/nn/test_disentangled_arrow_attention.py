@@ -69,7 +69,7 @@ def test_more_global_pieces_than_the_table_or_the_window_has(n_global):
 
 
 @pytest.mark.parametrize("n_global", [1, 2, 5, 17])
-@pytest.mark.parametrize("table", [(4, 20), (-1, 5)])
+@pytest.mark.parametrize("table", [(4, 20), (7, 16), (-1, 5)])
 @pytest.mark.parametrize("terms", [("c2p",), ("p2c",), ("c2p", "p2c")])
 def test_rows_and_columns_are_those_of_the_dense_scores(n_global, table, terms):
     """From any piece on, as where a layer is run by rows."""
@@ -210,7 +210,7 @@ def test_each_dropout_acts_in_training_only(acting):
     assert torch.equal(attended(), attended())
 
 
-@pytest.mark.parametrize(("buckets", "max_distance"), [(256, 512), (8, 64), (-1, 16)])
+@pytest.mark.parametrize(("buckets", "max_distance"), [(256, 512), (8, 64), (7, 16), (-1, 16)])
 def test_rows_of_the_table(buckets, max_distance):
     positions = RelativePositions(buckets, max_distance)
     distances = range(-6000, 6001)
