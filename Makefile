@@ -23,7 +23,8 @@ GPU_PYTHON ?= python3
 
 # The lowest versions that setup.cfg allows, and the tests that meet most of them.
 VENV_LOWEST := .venv-lowest
-LOWEST_TESTS := tests/test_shim.py tests/test_shim_bytes.py tests/test_optimizers.py tests/test_decoding.py \
+LOWEST_TESTS := tests/test_shim.py tests/test_shim_bytes.py tests/test_shim_faults.py \
+	tests/test_optimizers.py tests/test_decoding.py \
 	tests/test_windows.py tests/test_pieces.py tests/pipeline/test_sener.py \
 	tests/pipeline/test_gliner_train.py tests/pipeline/test_saving.py \
 	tests/test_replaced_listeners.py
