@@ -27,8 +27,8 @@ def main() -> None:
     entries = chosen_methods(options, arguments)
     if other_budget(arguments) and arguments.output == RESULTS:
         options.error(
-            "--updates, --documents or --longest is not what corpora.yml has: give an --output, as "
-            f"the reports would take the place of those in {RESULTS}"
+            "--updates, --documents, --scored or --longest is not what corpora.yml has: give an "
+            f"--output, as the reports would take the place of those in {RESULTS}"
         )
     due = plans(arguments, entries)
     failed = []
@@ -74,7 +74,11 @@ def plans(arguments: argparse.Namespace, entries: dict[str, Entry]) -> list[Sett
 
 def _asked_of(corpus: CorpusSettings, arguments: argparse.Namespace) -> CorpusSettings:
     """What is taken of a corpus, of what corpora.yml has and what is asked for in its place."""
-    asked = {"train": arguments.documents, "longest": arguments.longest}
+    asked = {
+        "train": arguments.documents,
+        "dev": arguments.scored,
+        "longest": arguments.longest,
+    }
     return replace(corpus, **{name: number for name, number in asked.items() if number})
 
 
@@ -84,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="a run each")
     options.add_argument("--updates", type=int, help="in place of those in corpora.yml")
     options.add_argument("--documents", type=int, help="to train on, likewise")
+    options.add_argument("--scored", type=int, help="documents to score, likewise")
     options.add_argument("--longest", type=int, help="tokens of a segment to train on, likewise")
     options.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread")
     return options

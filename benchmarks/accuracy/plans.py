@@ -51,7 +51,7 @@ def is_current(settings: Mapping[str, Any], entry: Entry, corpus: CorpusSettings
 
     settings: a `Settings` as it was written.
     """
-    taken = {name: settings["corpus_settings"][name] for name in ("train", "longest")}
+    taken = {name: settings["corpus_settings"][name] for name in ("train", "dev", "longest")}
     expected = {**_program(entry), "corpus_settings": asdict(replace(corpus, **taken))}
     return expected.items() <= settings.items() and (
         _config(entry).items() <= settings["checksums"].items()

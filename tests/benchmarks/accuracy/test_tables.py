@@ -101,7 +101,7 @@ def test_reports_of_other_settings_are_left_out_and_named(data: Path, tmp_path: 
     write_report(tmp_path, replace(sener, arguments={**sener.arguments, "overrides": {"a": 1}}))
     write_report(tmp_path, replace(utc_ie, checksums={**utc_ie.checksums, "utc_ie.cfg": "0"}))
     ner = planned(data, "ner")
-    write_report(tmp_path, replace(ner, corpus_settings={**ner.corpus_settings, "dev": 1}))
+    write_report(tmp_path, replace(ner, corpus_settings={**ner.corpus_settings, "held_out": 0.9}))
     note = "Left out, as their settings have changed since they were run:"
     names = "sener/seed-2, ner/seed-1, utc-ie/seed-1"
     assert write_page(tmp_path, "peers") == f"{kept}\n{note} {names}.\n"
@@ -152,7 +152,21 @@ def test_runs_on_other_segments_are_shown_with_those_they_had(data: Path, tmp_pa
     assert "| ner | 1 | 600 | 1234 |" in page
 
 
-@pytest.mark.parametrize("option", ["--updates", "--documents", "--longest"])
+def test_runs_that_are_scored_on_other_documents_are_shown_with_a_warning(
+    data: Path, tmp_path: Path
+):
+    scored = replace(corpus_settings()["litbank"], dev=99)
+    entry = read_group("peers")["ner"]
+    write_report(tmp_path, planned(data, "sener"))
+    of_more = plan(data / "litbank", scored, "ner", entry, seed=1, updates=600)
+    write_report(tmp_path, of_more, documents={"count": 99})
+    page = write_page(tmp_path, "peers")
+    assert page is not None
+    assert "their figures do not compare" in page
+    assert "99 documents" in page
+
+
+@pytest.mark.parametrize("option", ["--updates", "--documents", "--scored", "--longest"])
 def test_another_budget_does_not_replace_what_is_published(
     option: str, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
